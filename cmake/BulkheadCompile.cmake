@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# What every target of ours is compiled with. Carried by one interface target, never by global flags.
+include(CheckCXXCompilerFlag)
+
+option(BULKHEAD_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+
+add_library(bulkhead_compile INTERFACE)
+target_compile_features(bulkhead_compile INTERFACE cxx_std_23)
+target_compile_options(bulkhead_compile INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wcast-qual -Wformat=2
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wundef -Werror)
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # GCC 12 sees an overlapping copy in every operator+ of a literal and a string (GCC bug 105651), and a string moved out
+  # of std::expected as uninitialised once it has inlined everything. Clang's warnings and clang-tidy look in its place.
+  target_compile_options(bulkhead_compile INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
+endif()
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # Clang 19 does not announce the concepts that libstdc++ 12 asks for before it offers std::expected (it says 201907;
+  # it has what 202002 means). Only the feature-test macro differs.
+  target_compile_options(bulkhead_compile INTERFACE -Wno-builtin-macro-redefined -D__cpp_concepts=202002L)
+endif()
+
+if(BULKHEAD_SANITIZE)
+  target_compile_options(bulkhead_compile INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(bulkhead_compile INTERFACE -fsanitize=address,undefined)
+else()
+  # OpenSSF's compiler options; each distribution's own flags come on top.
+  target_compile_options(bulkhead_compile INTERFACE
+    -fPIE -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
+    $<$<CONFIG:Release>:-ffunction-sections> $<$<CONFIG:Release>:-fdata-sections>
+    "-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.")
+  target_compile_definitions(bulkhead_compile INTERFACE
+    _GLIBCXX_ASSERTIONS $<$<CONFIG:Release>:_FORTIFY_SOURCE=3>)
+  check_cxx_compiler_flag(-fcf-protection=full BULKHEAD_HAS_CET)
+  if(BULKHEAD_HAS_CET)
+    target_compile_options(bulkhead_compile INTERFACE -fcf-protection=full)
+  endif()
+  target_link_options(bulkhead_compile INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack $<$<CONFIG:Release>:-Wl,--gc-sections>)
+endif()

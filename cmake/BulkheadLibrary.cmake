@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# bulkhead_library(NAME [USES LIBRARY...] SOURCES FILE...): one folder of runtime/ as one static library.
+# USES is the whole list of folders it may include from: a folder sees only its own headers and those.
+function(bulkhead_library name)
+  cmake_parse_arguments(arg "" "" "USES;SOURCES" ${ARGN})
+  add_library(bulkhead_${name} STATIC ${arg_SOURCES})
+  # Headers are reached as runtime/<folder>/<file>.h through a folder of this library's own that holds nothing but one
+  # link, so that a target which does not link the library cannot include from it.
+  set(headers "${CMAKE_BINARY_DIR}/include/${name}")
+  file(MAKE_DIRECTORY "${headers}/runtime")
+  file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}" "${headers}/runtime/${name}" SYMBOLIC)
+  target_include_directories(bulkhead_${name} PUBLIC "${headers}")
+  target_link_libraries(bulkhead_${name} PRIVATE bulkhead_compile)
+  foreach(used IN LISTS arg_USES)
+    target_link_libraries(bulkhead_${name} PUBLIC bulkhead_${used})
+  endforeach()
+endfunction()

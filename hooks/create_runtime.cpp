@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hooks/stages.h"
+#include "runtime/base/quantity.h"
+#include "runtime/ledger/store.h"
+#include "runtime/oci/engine.h"
+#include "runtime/oci/request.h"
+#include "runtime/oci/spec.h"
+#include "runtime/policy/plan.h"
+#include "runtime/resources/cgroup.h"
+#include "runtime/resources/shm.h"
+#include "runtime/sys/file.h"
+#include "runtime/sys/procfs.h"
+
+#include <cerrno>
+#include <optional>
+
+namespace bulkhead::hook {
+
+namespace {
+
+using resources::CgroupLimits;
+using resources::Container;
+using resources::Shm;
+
+// This version reads no node config. One that an operator has written must not be ignored in silence.
+Result<void> require_no_config(const std::string& path) {
+    for (const auto& place : {path, path + ".d"}) {
+        const auto there = sys::open_at(sys::working_directory, place, O_PATH);
+        if (there || there.error().number != ENOENT) {
+            return fail(Code::bad_config, place + ": this version of bulkhead reads no node config; remove it");
+        }
+    }
+    return {};
+}
+
+Result<sys::Process> open_process(const oci::State& state) {
+    if (!state.pid || *state.pid <= 1) {
+        return fail(Code::malformed_input, "the state names no process (pid is missing, 0 or 1)");
+    }
+    auto process = sys::Process::open(*state.pid);
+    if (!process || process->dead()) {
+        return fail(Code::system, "process " + std::to_string(*state.pid) + " of the container is gone");
+    }
+    return process;
+}
+
+Result<policy::Plan> plan_for(const oci::Request& request) {
+    TRY_ASSIGN(const auto ram, sys::total_ram());
+    return policy::make_plan(request, policy::built_in_limits(Bytes{ram}));
+}
+
+// What is there of this container already. True: a run before this one did the work.
+Result<bool> settle_earlier_receipt(const ledger::Entry& entry, const sys::ProcessIdentity& process) {
+    TRY_ASSIGN(const auto earlier, entry.read());
+    if (!earlier) {
+        return false;
+    }
+    TRY_ASSIGN(const auto alive, ledger::is_alive(*earlier));
+    if (alive && earlier->process == process) {
+        return true;
+    }
+    if (alive) {
+        return fail(Code::busy, "another container of this id and bundle is running (process " +
+                                    std::to_string(earlier->process.pid) + "); stop it first");
+    }
+    TRY(in_context("what an earlier container of this id left", ledger::release(*earlier)));
+    return false;
+}
+
+// The walls of one container, looked at but not yet put up.
+struct Walls {
+    CgroupLimits cgroup;
+    std::optional<Shm> shm;
+};
+
+Result<Walls> prepare(const policy::Plan& plan, const Container& container) {
+    Walls walls;
+    TRY_ASSIGN(walls.cgroup, CgroupLimits::prepare(plan.cgroup, container));
+    if (plan.shm_size) {
+        auto shm = Shm::prepare(*plan.shm_size, container);
+        if (!shm) {
+            return std::unexpected(plan.shm_size->explain(std::move(shm).error()));
+        }
+        walls.shm = *std::move(shm);
+    }
+    return walls;
+}
+
+Result<void> put_up(Walls& walls, const policy::Plan& plan, const Container& container) {
+    if (auto applied = walls.cgroup.apply(); !applied) {
+        return std::unexpected(plan.cgroup.front().explain(std::move(applied).error()));
+    }
+    if (walls.shm) {
+        if (auto applied = walls.shm->apply(container); !applied) {
+            return std::unexpected(plan.shm_size->explain(std::move(applied).error()));
+        }
+    }
+    return {};
+}
+
+void take_down(Walls& walls) {
+    if (walls.shm) {
+        walls.shm->undo();
+    }
+    walls.cgroup.undo();
+}
+
+Result<void> write_receipt(const ledger::Entry& entry, const oci::State& state, const oci::Request& request,
+                           const Container& container, const Walls& walls) {
+    ledger::Receipt receipt;
+    receipt.id = state.id;
+    receipt.bundle = state.bundle;
+    receipt.process = container.process.identity();
+    TRY_ASSIGN(receipt.boot_id, sys::boot_id());
+    for (const auto& info : oci::annotation_keys) {
+        if (const auto& setting = request[info.key]) {
+            receipt.asked.push_back({.key = setting->annotation, .value = setting->text});
+        }
+    }
+    if (walls.shm) {
+        receipt.shm = walls.shm->record();
+    }
+    receipt.cgroup = walls.cgroup.record();
+    return entry.write(receipt);
+}
+
+// tmpfs pages are charged to the cgroup of whoever touches them first: past the memory limit a write to /dev/shm is not
+// refused, the container is killed.
+void warn_of_shm_above_memory(const Shm& shm, const Container& container, const Report& report) {
+    const auto limit = resources::memory_limit_in_force(container);
+    if (limit && shm.record().new_size > *limit) {
+        report.warning("/dev/shm may hold " + format(shm.record().new_size) +
+                       ", more than the container's memory limit of " + format(*limit) +
+                       ": filling it ends in an out-of-memory kill");
+    }
+}
+
+} // namespace
+
+Result<void> create_runtime(const oci::State& state, const Arguments& arguments, const Report& report) {
+    TRY(require_no_config(arguments.config));
+    TRY_ASSIGN(const auto process, open_process(state));
+    TRY_ASSIGN(const auto spec, oci::read_spec(state.bundle));
+    TRY_ASSIGN(const auto engine, oci::identify_engine(spec.annotations, state.id));
+    if (engine.sandbox) {
+        return {};
+    }
+    TRY_ASSIGN(const auto request, oci::parse_request(spec.annotations, engine.container_name));
+    TRY_ASSIGN(const auto plan, plan_for(request));
+    if (plan.empty()) {
+        return {};
+    }
+    const Container container{.process = process, .spec = spec, .engine = engine};
+    TRY_ASSIGN(const auto store, ledger::Store::open_or_make(arguments.state_dir));
+    TRY_ASSIGN(const auto entry, store.entry(state.id, state.bundle));
+    TRY_ASSIGN(const auto done, settle_earlier_receipt(entry, process.identity()));
+    if (done) {
+        return {};
+    }
+    const auto work = [&]() -> Result<void> {
+        TRY_ASSIGN(auto walls, prepare(plan, container));
+        TRY(write_receipt(entry, state, request, container, walls));
+        if (auto up = put_up(walls, plan, container); !up) {
+            take_down(walls);
+            return up;
+        }
+        for (const auto& note : walls.cgroup.notes()) {
+            report.warning(note);
+        }
+        if (walls.shm) {
+            warn_of_shm_above_memory(*walls.shm, container, report);
+        }
+        return {};
+    };
+    auto outcome = work();
+    if (!outcome) {
+        static_cast<void>(entry.remove()); // what could not be removed, gc finds by its dead process
+    }
+    return outcome;
+}
+
+} // namespace bulkhead::hook

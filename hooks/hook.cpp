@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hooks/hook.h"
+
+#include "hooks/arguments.h"
+#include "hooks/input.h"
+#include "hooks/report.h"
+#include "hooks/stages.h"
+#include "runtime/oci/state.h"
+#include "runtime/sys/file.h"
+#include "runtime/sys/namespace.h"
+#include "runtime/sys/process.h"
+
+#include <unistd.h>
+
+namespace bulkhead::hook {
+
+namespace {
+
+Result<Stage> stage_of(const Arguments& arguments, const oci::State& state) {
+    if (arguments.stage) {
+        return *arguments.stage;
+    }
+    switch (state.status) {
+    case oci::Status::creating:
+    case oci::Status::created:
+        return Stage::create_runtime;
+    case oci::Status::stopped:
+        return Stage::poststop;
+    case oci::Status::running:
+    case oci::Status::other:
+        break;
+    }
+    return fail(Code::malformed_input, "the state's status tells no stage of this hook; register it for createRuntime "
+                                       "and poststop alone");
+}
+
+Result<void> require_real_root() {
+    TRY_ASSIGN(const auto real, sys::is_real_root());
+    if (!real) {
+        return fail(Code::unsupported, "bulkhead needs root on the node and cannot serve a rootless engine; run the "
+                                       "container as root, or without io.bulkhead. annotations");
+    }
+    return {};
+}
+
+int run_create_runtime(const oci::State& state, const Arguments& arguments, const Report& report) {
+    auto done = require_real_root();
+    if (done) {
+        done = create_runtime(state, arguments, report);
+    }
+    return done ? 0 : report.failure(done.error());
+}
+
+// Whatever happened: runc from 1.2 on fails the deletion of a container that is gone already. The receipt stays for gc.
+int run_poststop(const oci::State& state, const Arguments& arguments, const Report& report) {
+    if (const auto done = poststop(state, arguments); !done) {
+        report.warning(done.error().what);
+    }
+    return 0;
+}
+
+int run_with_input(const Arguments& arguments, const Input& input, Report& report) {
+    if (!input.names_us && arguments.stage == Stage::create_runtime) {
+        return 0;
+    }
+    const auto state =
+        input.too_long ? fail(Code::malformed_input, "the state is larger than 1 MiB") : oci::parse_state(input.text);
+    const auto stage = state ? stage_of(arguments, *state) : std::unexpected(state.error());
+    if (!stage) {
+        // What is not about us must not fail on us, and a poststop never fails.
+        const bool silent = !input.names_us || arguments.stage == Stage::poststop;
+        return silent ? 0 : report.failure(stage.error());
+    }
+    report.about(state->id, *stage);
+    if (*stage == Stage::poststop) {
+        return run_poststop(*state, arguments, report);
+    }
+    return input.names_us ? run_create_runtime(*state, arguments, report) : 0;
+}
+
+} // namespace
+
+int run(std::span<char*> words) {
+    auto ready = sys::keep_standard_descriptors_only();
+    if (ready) {
+        ready = sys::reset_process();
+    }
+    const auto input = read_input(BorrowedFd(STDIN_FILENO));
+    const auto arguments = parse_arguments(words);
+    Report report(arguments ? arguments->state_dir : Arguments{}.state_dir);
+    if (!arguments) {
+        return report.failure(arguments.error());
+    }
+    if (!ready || !input) {
+        return report.failure(ready ? input.error() : ready.error());
+    }
+    return run_with_input(*arguments, *input, report);
+}
+
+} // namespace bulkhead::hook

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hooks/input.h"
+
+#include "runtime/oci/annotation.h"
+#include "runtime/sys/file.h"
+
+#include <algorithm>
+#include <array>
+
+namespace bulkhead::hook {
+
+namespace {
+
+// Whether our prefix stands in a stream of chunks, across their borders as well.
+class Search {
+public:
+    void feed(std::string_view chunk) {
+        border_.append(chunk.substr(0, oci::our_prefix.size() - 1));
+        found_ = found_ || chunk.contains(oci::our_prefix) || border_.contains(oci::our_prefix);
+        if (chunk.size() >= oci::our_prefix.size()) {
+            border_ = chunk.substr(chunk.size() - oci::our_prefix.size() + 1);
+        }
+    }
+    [[nodiscard]] bool found() const { return found_; }
+
+private:
+    std::string border_; // the end of what came before
+    bool found_ = false;
+};
+
+} // namespace
+
+Result<Input> read_input(BorrowedFd in) {
+    Input input;
+    Search search;
+    std::array<char, 65536> chunk; // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
+    for (;;) {
+        TRY_ASSIGN(const auto count, sys::read_some(in, chunk.data(), chunk.size()));
+        if (count == 0) {
+            input.names_us = search.found();
+            return input;
+        }
+        const std::string_view bytes(chunk.data(), count);
+        search.feed(bytes);
+        const auto room = longest_state - input.text.size();
+        input.text.append(bytes.substr(0, room));
+        input.too_long = input.too_long || count > room;
+    }
+}
+
+} // namespace bulkhead::hook

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/base/unique_fd.h"
+
+#include <string>
+
+namespace bulkhead::hook {
+
+constexpr std::size_t longest_state = 1UL << 20U;
+
+// What a runtime wrote to stdin.
+struct Input {
+    std::string text;      // its first `longest_state` bytes
+    bool too_long = false; // there was more
+    bool names_us = false; // "io.bulkhead." stands somewhere in all of it
+};
+
+// Reads to the end whatever comes: crun dies of SIGPIPE where a hook leaves before it has read everything.
+[[nodiscard]] Result<Input> read_input(BorrowedFd in);
+
+} // namespace bulkhead::hook

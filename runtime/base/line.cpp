@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/base/line.h"
+
+namespace bulkhead {
+
+std::string printable_line(std::string_view text) {
+    constexpr std::string_view ellipsis = "...";
+    const bool cut = text.size() > longest_line;
+    std::string line(text.substr(0, cut ? longest_line - ellipsis.size() : longest_line));
+    for (char& byte : line) {
+        if (byte < ' ' || byte > '~') {
+            byte = '?';
+        }
+    }
+    return cut ? line.append(ellipsis) : line;
+}
+
+std::string report_line(std::string_view container, std::string_view text) {
+    std::string line = "bulkhead: ";
+    if (!container.empty()) {
+        line.append(container.substr(0, 64)).append(": ");
+    }
+    return printable_line(line.append(text));
+}
+
+} // namespace bulkhead

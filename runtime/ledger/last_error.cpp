@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/ledger/last_error.h"
+
+#include "runtime/sys/file.h"
+
+#include <nlohmann/json.hpp>
+
+namespace bulkhead::ledger {
+
+namespace {
+constexpr std::size_t places = 256;
+}
+
+void remember_error(const Store& store, std::string_view id, std::string_view stage, Code code, std::string_view line) {
+    const auto directory = open_private_directory(store.directory(), "errors", IfMissing::make);
+    if (!directory) {
+        return;
+    }
+    const nlohmann::ordered_json json{{"id", id}, {"stage", stage}, {"code", static_cast<int>(code)}, {"line", line}};
+    const auto place = std::to_string(short_hash(id) % places) + ".json";
+    const auto text = json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace).append("\n");
+    static_cast<void>(sys::replace_file_at(directory->borrow(), place, text));
+}
+
+} // namespace bulkhead::ledger

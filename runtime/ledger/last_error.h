@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/ledger/store.h"
+
+#include <string>
+#include <string_view>
+
+namespace bulkhead::ledger {
+
+// Keeps the last refusal of a container, as crun shows a user no more than its number. Bounded: STATE/errors has 256
+// places, and an id that falls on another's takes it. Written as a whole or not at all; failing to is no error of the
+// container's.
+void remember_error(const Store& store, std::string_view id, std::string_view stage, Code code, std::string_view line);
+
+} // namespace bulkhead::ledger

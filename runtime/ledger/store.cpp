@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/ledger/store.h"
+
+#include "runtime/sys/file.h"
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <sys/stat.h>
+
+namespace bulkhead::ledger {
+
+namespace {
+
+constexpr std::size_t longest_receipt = 256UL << 10U;
+constexpr unsigned lock_deadline_ms = 3000;
+
+std::string name_of(std::string_view bundle) {
+    std::array<char, 16> digits{};
+    const auto [end, failure] = std::to_chars(digits.data(), digits.data() + digits.size(), short_hash(bundle), 16);
+    return std::string(digits.data(), end).append(".json");
+}
+
+// Root's, and writable by nobody else: what we believe when we undo things must be what we wrote.
+Result<void> require_private(const sys::FileStatus& status, const std::string& name) {
+    constexpr mode_t writable_by_others = S_IWGRP | S_IWOTH;
+    if (status.owner != 0 || (status.mode & writable_by_others) != 0) {
+        return fail(Code::internal, name + " in the state directory is not root's alone; remove it");
+    }
+    return {};
+}
+
+bool is_missing(const Error& error) { return error.number == ENOENT; }
+
+} // namespace
+
+std::uint64_t short_hash(std::string_view text) {
+    std::uint64_t hash = 0xcbf29ce484222325U;
+    for (const char c : text) {
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+    }
+    return hash;
+}
+
+Result<UniqueFd> open_private_directory(BorrowedFd parent, const std::string& name, IfMissing if_missing) {
+    constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+    auto directory = sys::open_at(parent, name, flags);
+    if (!directory && is_missing(directory.error()) && if_missing == IfMissing::make) {
+        if (const auto made = sys::make_directory_at(parent, name, S_IRWXU); !made && made.error().number != EEXIST) {
+            return std::unexpected(made.error());
+        }
+        directory = sys::open_at(parent, name, flags);
+    }
+    if (directory) {
+        TRY_ASSIGN(const auto status, sys::status_of(directory->borrow()));
+        TRY(require_private(status, name));
+    }
+    return directory;
+}
+
+Result<Store> Store::open_or_make(const std::string& path) {
+    Store store;
+    TRY_ASSIGN(store.directory_, open_private_directory(sys::working_directory, path, IfMissing::make));
+    return store;
+}
+
+Result<std::optional<Store>> Store::open(const std::string& path) {
+    Store store;
+    auto directory = open_private_directory(sys::working_directory, path, IfMissing::fail);
+    if (!directory) {
+        return is_missing(directory.error()) ? Result<std::optional<Store>>(std::nullopt)
+                                             : std::unexpected(directory.error());
+    }
+    store.directory_ = *std::move(directory);
+    return store;
+}
+
+Result<Entry> Store::entry(const std::string& id, std::string_view bundle) const {
+    Entry entry;
+    entry.id_ = id;
+    entry.file_ = name_of(bundle);
+    TRY_ASSIGN(entry.containers_, open_private_directory(directory_.borrow(), "containers", IfMissing::make));
+    for (;;) {
+        TRY_ASSIGN(entry.directory_, open_private_directory(entry.containers_.borrow(), id, IfMissing::make));
+        TRY(sys::lock_exclusively(entry.directory_.borrow(), lock_deadline_ms));
+        TRY_ASSIGN(const auto status, sys::status_of(entry.directory_.borrow()));
+        if (status.links != 0) {
+            return entry;
+        }
+        // Its last receipt went, and the directory with it, while we waited for the lock: make it anew.
+    }
+}
+
+Result<std::optional<Entry>> Store::existing_entry(const std::string& id, std::string_view bundle) const {
+    const auto there = sys::open_at(directory_.borrow(), "containers/" + id, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    if (!there) {
+        return is_missing(there.error()) ? Result<std::optional<Entry>>(std::nullopt) : std::unexpected(there.error());
+    }
+    TRY_ASSIGN(auto found, entry(id, bundle));
+    return found;
+}
+
+Result<std::optional<Receipt>> Entry::read() const {
+    const auto file = sys::open_at(directory_.borrow(), file_, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (!file) {
+        return is_missing(file.error()) ? Result<std::optional<Receipt>>(std::nullopt) : std::unexpected(file.error());
+    }
+    TRY_ASSIGN(const auto status, sys::status_of(file->borrow()));
+    TRY(require_private(status, file_));
+    TRY_ASSIGN(const auto text, sys::read_all(file->borrow(), longest_receipt));
+    TRY_ASSIGN(auto receipt, in_context("receipt " + file_, from_json(text)));
+    return receipt;
+}
+
+Result<void> Entry::write(const Receipt& receipt) const {
+    return in_context("receipt", sys::replace_file_at(directory_.borrow(), file_, to_json(receipt)));
+}
+
+Result<void> Entry::remove() const {
+    for (const auto& name : {file_, sys::temporary_name(file_)}) {
+        if (const auto gone = sys::unlink_at(directory_.borrow(), name); !gone && !is_missing(gone.error())) {
+            return gone;
+        }
+    }
+    const auto gone = sys::remove_directory_at(containers_.borrow(), id_);
+    const bool others = !gone && gone.error().number == ENOTEMPTY;
+    return others ? Result<void>{} : gone;
+}
+
+} // namespace bulkhead::ledger

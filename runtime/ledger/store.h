@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state directory: STATE/containers/ID/HASH.json, HASH of the bundle's path (two engines may use one id).
+// Everything in it is root's alone; anything else found there is Code::internal, never followed and never mended in
+// silence.
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/base/unique_fd.h"
+#include "runtime/ledger/receipt.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace bulkhead::ledger {
+
+// The place of one container's receipt. While it lives no other process of ours has the same id: createRuntime,
+// poststop and gc of one container take turns.
+class Entry {
+public:
+    [[nodiscard]] Result<std::optional<Receipt>> read() const;
+    [[nodiscard]] Result<void> write(const Receipt& receipt) const;
+    // Removes the receipt, and the id's directory where it was the last one. Success where there is none.
+    [[nodiscard]] Result<void> remove() const;
+
+private:
+    friend class Store;
+    Entry() = default;
+
+    UniqueFd containers_;
+    UniqueFd directory_;
+    std::string id_;
+    std::string file_;
+};
+
+class Store {
+public:
+    // Makes the directory (its parent must be there) with mode 0700.
+    [[nodiscard]] static Result<Store> open_or_make(const std::string& path);
+    // nullopt where it is not there: nothing was ever done on this node.
+    [[nodiscard]] static Result<std::optional<Store>> open(const std::string& path);
+
+    // Waits up to 3 s for other processes of ours, then Code::busy.
+    [[nodiscard]] Result<Entry> entry(const std::string& id, std::string_view bundle) const;
+    // nullopt where there is no receipt of that id.
+    [[nodiscard]] Result<std::optional<Entry>> existing_entry(const std::string& id, std::string_view bundle) const;
+
+    [[nodiscard]] BorrowedFd directory() const { return directory_.borrow(); }
+
+private:
+    Store() = default;
+
+    UniqueFd directory_;
+};
+
+// Opens the directory `name`, which must be root's and writable by nobody else; made with mode 0700 where it is missing
+// and `make` says so.
+enum class IfMissing : bool { fail, make };
+[[nodiscard]] Result<UniqueFd> open_private_directory(BorrowedFd parent, const std::string& name, IfMissing if_missing);
+
+// FNV-1a, 64 bits: a short name for a path or an id, the same in every version. Engines do not try to make collisions.
+[[nodiscard]] std::uint64_t short_hash(std::string_view text);
+
+} // namespace bulkhead::ledger

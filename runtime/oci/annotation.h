@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of our annotations. The parser reads it; the manual page and the hooks.d pattern are held against it by
+// a test.
+#pragma once
+
+#include "runtime/base/units.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace bulkhead::oci {
+
+constexpr std::string_view our_prefix = "io.bulkhead.";
+
+enum class Key {
+    shm_size,
+    memory_max,
+    memory_high,
+    memory_low,
+    memory_swap_max,
+    memory_oom_group,
+    pids_max,
+};
+constexpr std::size_t key_count = 7;
+
+enum class ValueType { bytes, count, boolean };
+
+struct KeyInfo {
+    Key key;
+    std::string_view name; // behind our_prefix
+    ValueType type;
+    std::uint64_t least; // smallest value that makes sense
+    std::uint64_t most;  // largest that the kernel takes
+    std::string_view doc;
+};
+
+constexpr std::uint64_t any_bytes = INT64_MAX;
+constexpr std::uint64_t most_pids = 4'194'304; // PID_MAX_LIMIT (include/linux/threads.h)
+
+constexpr std::array<KeyInfo, key_count> annotation_keys{{
+    {Key::shm_size, "shm-size", ValueType::bytes, 1, any_bytes, "Size of /dev/shm."},
+    {Key::memory_max, "memory-max", ValueType::bytes, 1, any_bytes, "Hard limit of the cgroup's memory."},
+    {Key::memory_high, "memory-high", ValueType::bytes, 1, any_bytes, "Memory above which the cgroup is throttled."},
+    {Key::memory_low, "memory-low", ValueType::bytes, 0, any_bytes, "Memory that is protected from reclaim."},
+    {Key::memory_swap_max, "memory-swap-max", ValueType::bytes, 0, any_bytes, "Hard limit of the cgroup's swap alone."},
+    {Key::memory_oom_group, "memory-oom-group", ValueType::boolean, 0, 1,
+     "Whether the kernel's OOM killer kills the container as a whole."},
+    {Key::pids_max, "pids-max", ValueType::count, 1, most_pids, "Number of processes and threads."},
+}};
+
+[[nodiscard]] constexpr const KeyInfo& info_of(Key key) { return annotation_keys[static_cast<std::size_t>(key)]; }
+
+} // namespace bulkhead::oci

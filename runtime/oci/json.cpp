@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/oci/json.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+namespace bulkhead::oci {
+
+namespace {
+
+constexpr std::string_view white_space = " \t\n\r";
+
+std::unexpected<Error> malformed_at(std::string_view name, std::string_view what) {
+    return fail(Code::malformed_input, (name.empty() ? "JSON" : std::string(name)).append(" ").append(what));
+}
+
+// Walks over the bytes of a text. After an error its position means nothing.
+class Scanner {
+public:
+    explicit Scanner(std::string_view text) : rest_(text) {}
+
+    void skip_white_space() { rest_.remove_prefix(std::min(rest_.size(), rest_.find_first_not_of(white_space))); }
+    [[nodiscard]] bool at_end() const { return rest_.empty(); }
+    [[nodiscard]] bool at(char c) const { return rest_.starts_with(c); }
+
+    bool take(char c) {
+        const bool there = at(c);
+        rest_.remove_prefix(there ? 1 : 0);
+        return there;
+    }
+
+    // A string with its quotes, or nothing where it does not end.
+    [[nodiscard]] std::optional<std::string_view> take_string() {
+        for (std::size_t i = 1; at('"');) {
+            i = rest_.find_first_of("\"\\", i);
+            if (i == std::string_view::npos) {
+                break;
+            }
+            if (rest_[i] == '"') {
+                return take_bytes(i + 1);
+            }
+            i += 2; // the escaped character cannot end the string
+        }
+        return std::nullopt;
+    }
+
+    // One value of any kind, or nothing where brackets do not match, strings do not end or the nesting is too deep.
+    [[nodiscard]] std::optional<std::string_view> take_value() {
+        if (at('"')) {
+            return take_string();
+        }
+        if (at('{') || at('[')) {
+            return take_nested();
+        }
+        const auto end = std::min(rest_.size(), rest_.find_first_of(",]} \t\n\r"));
+        return end == 0 ? std::nullopt : std::optional(take_bytes(end));
+    }
+
+private:
+    std::string_view take_bytes(std::size_t count) {
+        const auto taken = rest_.substr(0, count);
+        rest_.remove_prefix(taken.size());
+        return taken;
+    }
+
+    std::optional<std::string_view> take_nested() {
+        const auto begin = rest_;
+        std::array<char, deepest_nesting> closing{};
+        std::size_t depth = 0;
+        do {
+            rest_.remove_prefix(std::min(rest_.size(), rest_.find_first_of("\"{}[]")));
+            if (rest_.empty()) {
+                return std::nullopt;
+            }
+            if (at('"')) {
+                if (!take_string()) {
+                    return std::nullopt;
+                }
+                continue;
+            }
+            const char bracket = take_bytes(1).front();
+            if (bracket == '{' || bracket == '[') {
+                if (depth == closing.size()) {
+                    return std::nullopt;
+                }
+                closing[depth++] = bracket == '{' ? '}' : ']';
+            } else if (closing[--depth] != bracket) {
+                return std::nullopt;
+            }
+        } while (depth > 0);
+        return begin.substr(0, begin.size() - rest_.size());
+    }
+
+    std::string_view rest_;
+};
+
+// Without escapes and control characters the bytes between the quotes are the string; UTF-8 is not looked at, as every
+// string that we use is held against a narrower grammar or handed to the kernel as it is.
+bool is_plain(std::string_view quoted) {
+    return std::ranges::none_of(quoted, [](char c) { return c == '\\' || static_cast<unsigned char>(c) < 0x20; });
+}
+
+Result<std::string> decode_string(std::string_view text, std::string_view name) {
+    if (text.size() < 2 || text.front() != '"') {
+        return malformed_at(name, "is not a string");
+    }
+    if (is_plain(text)) {
+        return std::string(text.substr(1, text.size() - 2));
+    }
+    const auto json = nlohmann::json::parse(text, nullptr, false);
+    if (!json.is_string()) {
+        return malformed_at(name, "is not a valid string");
+    }
+    auto string = json.get<std::string>();
+    if (string.contains('\0')) {
+        return malformed_at(name, "has a NUL character");
+    }
+    return string;
+}
+
+template <typename Integer>
+Result<Integer> decode_integer(std::string_view text, std::string_view name) {
+    Integer value = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failure != std::errc{} || end != text.data() + text.size()) {
+        return malformed_at(name, "is not an integer, or out of range");
+    }
+    return value;
+}
+
+std::string joined(std::string_view parent, std::string_view key) {
+    std::string name(parent);
+    return name.append(parent.empty() ? "" : ".").append(key);
+}
+
+// One `"key": value` of the object `name`.
+Result<JsonObject::Member> take_member(Scanner& scanner, std::string_view name) {
+    const auto key = scanner.take_string();
+    scanner.skip_white_space();
+    if (!key || !scanner.take(':')) {
+        return malformed_at(name, "is malformed or cut off");
+    }
+    TRY_ASSIGN(auto decoded, decode_string(*key, joined(name, "KEY")));
+    scanner.skip_white_space();
+    const auto value = scanner.take_value();
+    if (!value) {
+        return malformed_at(joined(name, decoded), "is malformed, cut off or nested too deeply");
+    }
+    return JsonObject::Member{.key = std::move(decoded), .value = *value};
+}
+
+// Calls `take_one` for each element between the brackets, commas in between.
+template <typename TakeOne>
+Result<void> walk(std::string_view text, char open, char close, std::string_view name, TakeOne take_one) {
+    Scanner scanner(text);
+    scanner.skip_white_space();
+    if (!scanner.take(open)) {
+        return malformed_at(name, open == '{' ? "is not an object" : "is not an array");
+    }
+    scanner.skip_white_space();
+    while (!scanner.take(close)) {
+        TRY(take_one(scanner));
+        scanner.skip_white_space();
+        const bool more = scanner.take(',');
+        scanner.skip_white_space();
+        if (more == scanner.at(close)) {
+            return malformed_at(name, "is malformed or cut off");
+        }
+    }
+    scanner.skip_white_space();
+    if (!scanner.at_end()) {
+        return malformed_at(name, "has something after its end");
+    }
+    return {};
+}
+
+} // namespace
+
+std::unexpected<Error> JsonValue::malformed(std::string_view what) const { return malformed_at(name_, what); }
+
+Result<std::string> JsonValue::string() const { return decode_string(text_, name_); }
+
+Result<std::int64_t> JsonValue::integer() const { return decode_integer<std::int64_t>(text_, name_); }
+
+Result<std::uint64_t> JsonValue::unsigned_integer() const { return decode_integer<std::uint64_t>(text_, name_); }
+
+Result<JsonObject> JsonValue::object() const { return JsonObject::parse(text_, name_); }
+
+Result<std::vector<JsonValue>> JsonValue::array() const {
+    std::vector<JsonValue> elements;
+    TRY(walk(text_, '[', ']', name_, [&](Scanner& scanner) -> Result<void> {
+        const auto value = scanner.take_value();
+        if (!value) {
+            return malformed("is malformed, cut off or nested too deeply");
+        }
+        elements.emplace_back(*value, name_ + "[" + std::to_string(elements.size()) + "]");
+        return {};
+    }));
+    return elements;
+}
+
+Result<JsonObject> JsonObject::parse(std::string_view text, std::string_view name) {
+    JsonObject object;
+    object.name_ = name;
+    TRY(walk(text, '{', '}', name, [&](Scanner& scanner) -> Result<void> {
+        TRY_ASSIGN(auto member, take_member(scanner, name));
+        object.members_.push_back(std::move(member));
+        return {};
+    }));
+    std::ranges::sort(object.members_, {}, &Member::key);
+    const auto twice = std::ranges::adjacent_find(object.members_, {}, &Member::key);
+    if (twice != object.members_.end()) {
+        return malformed_at(name, "has the key " + in_quotes(twice->key) + " twice");
+    }
+    return object;
+}
+
+std::optional<JsonValue> JsonObject::find(std::string_view key) const {
+    const auto found = std::ranges::lower_bound(members_, key, {}, &Member::key);
+    if (found == members_.end() || found->key != key || found->value == "null") {
+        return std::nullopt;
+    }
+    return value_of(*found);
+}
+
+Result<std::string> JsonObject::required_string(std::string_view key) const {
+    const auto value = find(key);
+    if (!value) {
+        return malformed_at(joined(name_, key), "is missing");
+    }
+    return value->string();
+}
+
+JsonValue JsonObject::value_of(const Member& member) const { return {member.value, joined(name_, member.key)}; }
+
+} // namespace bulkhead::oci

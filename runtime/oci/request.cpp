@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/oci/request.h"
+
+#include "runtime/base/quantity.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace bulkhead::oci {
+
+namespace {
+
+std::string named(std::string_view annotation, std::string_view text) {
+    return std::string(annotation.substr(0, 128)).append("=").append(in_quotes(text));
+}
+
+// Levenshtein's distance, for short words.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        std::size_t diagonal = std::exchange(row[0], i + 1);
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
+        }
+    }
+    return row.back();
+}
+
+std::string unknown_key_advice(std::string_view name) {
+    constexpr std::size_t longest_name = 64;
+    const auto word = name.substr(0, longest_name);
+    const auto nearest =
+        std::ranges::min_element(annotation_keys, {}, [&](const KeyInfo& info) { return distance(word, info.name); });
+    return std::string("unknown annotation; the nearest known one is ").append(our_prefix).append(nearest->name);
+}
+
+// The grammar of Kubernetes container names and of runtimes' ids alike.
+bool is_container_name(std::string_view name) {
+    constexpr std::size_t longest_name = 253;
+    constexpr std::string_view characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.+-";
+    return !name.empty() && name.size() <= longest_name && name.find_first_not_of(characters) == std::string_view::npos;
+}
+
+Result<std::uint64_t> parse_value(const KeyInfo& info, std::string_view text) {
+    switch (info.type) {
+    case ValueType::bytes: {
+        TRY_ASSIGN(const auto bytes, parse_bytes(text));
+        return bytes.value;
+    }
+    case ValueType::count: {
+        TRY_ASSIGN(const auto count, parse_count(text));
+        return count.value;
+    }
+    case ValueType::boolean: {
+        TRY_ASSIGN(const auto yes, parse_boolean(text));
+        return std::uint64_t{yes};
+    }
+    }
+    return fail(Code::internal, "a value type without a parser");
+}
+
+Result<std::uint64_t> parse_in_range(const KeyInfo& info, std::string_view text) {
+    TRY_ASSIGN(const auto value, parse_value(info, text));
+    if (value < info.least) {
+        return fail(Code::invalid_annotation, "is 0, which would be no limit or no room; write at least " +
+                                                  std::to_string(info.least) + " or leave it out");
+    }
+    if (value > info.most) {
+        return fail(Code::invalid_annotation,
+                    "is more than the kernel takes; write at most " + std::to_string(info.most));
+    }
+    return value;
+}
+
+struct ParsedKey {
+    const KeyInfo* info;
+    std::string_view container; // empty for a bare key
+    bool bare;
+};
+
+Result<ParsedKey> parse_key(std::string_view annotation) {
+    const auto name = annotation.substr(our_prefix.size());
+    const auto slash = name.find('/');
+    const auto base = name.substr(0, slash);
+    const auto* const info = std::ranges::find(annotation_keys, base, &KeyInfo::name);
+    if (info == annotation_keys.end()) {
+        return fail(Code::invalid_annotation, unknown_key_advice(base));
+    }
+    const bool bare = slash == std::string_view::npos;
+    const auto container = bare ? std::string_view{} : name.substr(slash + 1);
+    if (!bare && !is_container_name(container)) {
+        return fail(Code::invalid_annotation, "what follows the slash is not a container's name");
+    }
+    return ParsedKey{.info = info, .container = container, .bare = bare};
+}
+
+Result<std::optional<Setting>> parse_setting(const Annotation& annotation,
+                                             const std::optional<std::string>& container_name) {
+    TRY_ASSIGN(const auto key, parse_key(annotation.key));
+    TRY_ASSIGN(const auto value, parse_in_range(*key.info, annotation.value));
+    if (!key.bare && !container_name) {
+        return fail(Code::malformed_input, "the engine's annotations do not tell this container's name");
+    }
+    if (!key.bare && key.container != *container_name) {
+        return std::nullopt;
+    }
+    return Setting{.key = key.info->key,
+                   .annotation = annotation.key,
+                   .text = annotation.value,
+                   .value = value,
+                   .for_one_container = !key.bare};
+}
+
+} // namespace
+
+std::unexpected<Error> Setting::refuse(Code code, std::string_view what) const {
+    return fail(code, named(annotation, text).append(": ").append(what));
+}
+
+Error Setting::explain(Error error) const { return std::move(error).in(named(annotation, text)); }
+
+void Request::set(Setting setting) {
+    auto& place = settings_[static_cast<std::size_t>(setting.key)];
+    if (!place || setting.for_one_container) {
+        place = std::move(setting);
+    }
+}
+
+bool Request::empty() const { return std::ranges::none_of(settings_, &std::optional<Setting>::has_value); }
+
+Result<Request> parse_request(const std::vector<Annotation>& annotations,
+                              const std::optional<std::string>& container_name) {
+    Request request;
+    for (const auto& annotation : annotations) {
+        if (!annotation.key.starts_with(our_prefix)) {
+            continue;
+        }
+        auto setting = parse_setting(annotation, container_name);
+        if (!setting) {
+            return std::unexpected(std::move(setting).error().in(named(annotation.key, annotation.value)));
+        }
+        if (*setting) {
+            request.set(*std::move(*setting));
+        }
+    }
+    return request;
+}
+
+} // namespace bulkhead::oci

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/oci/spec.h"
+
+#include "runtime/oci/annotation.h"
+#include "runtime/oci/engine.h"
+#include "runtime/oci/json.h"
+#include "runtime/sys/file.h"
+
+#include <sys/stat.h>
+
+namespace bulkhead::oci {
+
+namespace {
+
+constexpr std::size_t longest_config = 4UL << 20U;
+
+Result<std::string> read_root(const JsonObject& config, std::string_view bundle) {
+    const auto root = config.find("root");
+    if (!root) {
+        return fail(Code::malformed_input, "root is missing");
+    }
+    TRY_ASSIGN(const auto object, root->object());
+    TRY_ASSIGN(auto path, object.required_string("path"));
+    if (path.empty()) {
+        return fail(Code::malformed_input, "root.path is empty");
+    }
+    return path.starts_with('/') ? path : std::string(bundle).append("/").append(path);
+}
+
+Result<std::vector<Annotation>> read_annotations(const JsonObject& config) {
+    std::vector<Annotation> annotations;
+    const auto value = config.find("annotations");
+    if (!value) {
+        return annotations;
+    }
+    TRY_ASSIGN(const auto object, value->object());
+    for (const auto& member : object.members()) {
+        if (member.key.starts_with(our_prefix) || is_engine_key(member.key)) {
+            TRY_ASSIGN(auto text, object.value_of(member).string());
+            annotations.push_back({.key = member.key, .value = std::move(text)});
+        }
+    }
+    return annotations;
+}
+
+// "/dev/shm", "/dev/shm/" and "//dev//shm" are one place; "" is the root itself.
+std::string without_extra_slashes(std::string_view path) {
+    std::string out;
+    for (const char c : path) {
+        if (c != '/' || !out.ends_with('/')) {
+            out.push_back(c);
+        }
+    }
+    if (out.ends_with('/')) {
+        out.pop_back();
+    }
+    return out;
+}
+
+Result<std::string> optional_string(const JsonObject& object, std::string_view key) {
+    const auto value = object.find(key);
+    return value ? value->string() : Result<std::string>("");
+}
+
+// Mounts are made in order: the last one on a place counts, and one on /dev or / covers what was on /dev/shm before.
+void take_mount(Spec& spec, std::string_view place, SpecMount mount) {
+    if (place == "/dev/shm") {
+        spec.dev_shm = std::move(mount);
+    } else if (place == "/dev" || place.empty()) {
+        if (spec.dev_shm.kind != MountKind::none) {
+            spec.dev_shm = mount;
+        }
+        spec.dev = std::move(mount);
+    }
+}
+
+Result<void> read_mounts(const JsonObject& config, Spec& spec) {
+    const auto mounts = config.find("mounts");
+    if (!mounts) {
+        return {};
+    }
+    TRY_ASSIGN(const auto list, mounts->array());
+    for (const auto& element : list) {
+        TRY_ASSIGN(const auto mount, element.object());
+        TRY_ASSIGN(const auto destination, mount.required_string("destination"));
+        TRY_ASSIGN(const auto type, optional_string(mount, "type"));
+        TRY_ASSIGN(auto source, optional_string(mount, "source"));
+        const auto kind = type == "tmpfs" ? MountKind::tmpfs : MountKind::foreign;
+        take_mount(spec, without_extra_slashes(destination), {.kind = kind, .source = std::move(source)});
+    }
+    return {};
+}
+
+Result<IpcNamespace> read_ipc(const JsonObject& linux) {
+    const auto namespaces = linux.find("namespaces");
+    if (!namespaces) {
+        return IpcNamespace::host;
+    }
+    TRY_ASSIGN(const auto list, namespaces->array());
+    for (const auto& element : list) {
+        TRY_ASSIGN(const auto entry, element.object());
+        TRY_ASSIGN(const auto type, entry.required_string("type"));
+        if (type == "ipc") {
+            TRY_ASSIGN(const auto path, optional_string(entry, "path"));
+            return path.empty() ? IpcNamespace::own : IpcNamespace::joined;
+        }
+    }
+    return IpcNamespace::host;
+}
+
+Result<void> read_linux(const JsonObject& config, Spec& spec) {
+    const auto value = config.find("linux");
+    if (!value) {
+        return {};
+    }
+    TRY_ASSIGN(const auto linux, value->object());
+    TRY_ASSIGN(spec.ipc, read_ipc(linux));
+    TRY_ASSIGN(spec.cgroups_path, optional_string(linux, "cgroupsPath"));
+    return {};
+}
+
+} // namespace
+
+Result<Spec> parse_spec(std::string_view text, std::string_view bundle) {
+    TRY_ASSIGN(const auto config, JsonObject::parse(text, ""));
+    Spec spec;
+    TRY_ASSIGN(spec.root, read_root(config, bundle));
+    TRY_ASSIGN(spec.annotations, read_annotations(config));
+    TRY(read_mounts(config, spec));
+    TRY(read_linux(config, spec));
+    return spec;
+}
+
+Result<Spec> read_spec(const std::string& bundle) {
+    const auto path = bundle + "/config.json";
+    TRY_ASSIGN(const auto file, sys::open_at(sys::working_directory, path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
+    TRY_ASSIGN(const auto status, sys::status_of(file.borrow()));
+    if (!S_ISREG(status.mode)) {
+        return fail(Code::malformed_input, path + " is not a regular file");
+    }
+    TRY_ASSIGN(const auto text, in_context(path, sys::read_all(file.borrow(), longest_config)));
+    return in_context(path, parse_spec(text, bundle));
+}
+
+} // namespace bulkhead::oci

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/policy/plan.h"
+
+#include "runtime/base/quantity.h"
+
+namespace bulkhead::policy {
+
+namespace {
+
+std::string amount(const oci::Setting& setting, std::uint64_t value) {
+    const bool bytes = oci::info_of(setting.key).type == oci::ValueType::bytes;
+    return bytes ? format(Bytes{value}) : std::to_string(value);
+}
+
+Result<void> check(const oci::Setting& setting, const Limits& limits) {
+    const auto& max = limits[setting.key];
+    if (!max && setting.key == oci::Key::memory_low) {
+        return setting.refuse(Code::not_allowed, "takes memory from other containers, so the node config must set a "
+                                                 "maximum for it, and has none");
+    }
+    if (max && setting.value > max->value) {
+        return setting.refuse(Code::not_allowed, "exceeds the maximum of " + amount(setting, max->value) + " (" +
+                                                     std::string(max->origin) + "); ask for less");
+    }
+    return {};
+}
+
+} // namespace
+
+Limits built_in_limits(Bytes ram) {
+    Limits limits;
+    limits.max[static_cast<std::size_t>(oci::Key::shm_size)] = {.value = ram.value / 2,
+                                                                .origin = "half of the node's RAM"};
+    return limits;
+}
+
+Result<Plan> make_plan(const oci::Request& request, const Limits& limits) {
+    Plan plan;
+    for (const auto& info : oci::annotation_keys) {
+        const auto& setting = request[info.key];
+        if (!setting) {
+            continue;
+        }
+        TRY(check(*setting, limits));
+        if (info.key == oci::Key::shm_size) {
+            plan.shm_size = setting;
+        } else {
+            plan.cgroup.push_back(*setting);
+        }
+    }
+    return plan;
+}
+
+} // namespace bulkhead::policy

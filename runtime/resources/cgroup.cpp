@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/resources/cgroup.h"
+
+#include "runtime/base/quantity.h"
+#include "runtime/sys/file.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <map>
+#include <ranges>
+#include <unistd.h>
+
+namespace bulkhead::resources {
+
+using oci::Key;
+using oci::Setting;
+using sys::Cgroup;
+using sys::CgroupPlace;
+using sys::CgroupVersion;
+
+namespace {
+
+// Where a key's value goes. Names are the kernel's (admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst) and systemd's
+// (systemd.resource-control(5)).
+struct Knob {
+    Key key;
+    std::string_view controller;
+    const char* v2_file;
+    const char* v1_file;  // nullptr: v1 has no such thing
+    const char* property; // nullptr: systemd has none, and writes its own value over ours
+};
+
+constexpr std::array<Knob, 6> knobs{{
+    {Key::memory_max, "memory", "memory.max", "memory.limit_in_bytes", "MemoryMax"},
+    {Key::memory_high, "memory", "memory.high", nullptr, "MemoryHigh"},
+    {Key::memory_low, "memory", "memory.low", nullptr, "MemoryLow"},
+    {Key::memory_swap_max, "memory", "memory.swap.max", "memory.memsw.limit_in_bytes", "MemorySwapMax"},
+    {Key::memory_oom_group, "memory", "memory.oom.group", nullptr, nullptr},
+    {Key::pids_max, "pids", "pids.max", "pids.max", "TasksMax"},
+}};
+
+const Knob& knob_of(Key key) { return *std::ranges::find(knobs, key, &Knob::key); }
+
+using Limit = std::optional<std::uint64_t>; // nullopt: none
+
+// v2 writes "max"; v1 a number of pages that no machine has, which depends on the page size.
+Result<Limit> parse_limit(std::string_view text) {
+    constexpr std::uint64_t v1_unlimited = std::numeric_limits<std::int64_t>::max() - (1U << 20U);
+    if (text == "max") {
+        return std::nullopt;
+    }
+    TRY_ASSIGN(const auto value, parse_unsigned(text));
+    return value >= v1_unlimited ? Limit{} : Limit{value};
+}
+
+bool holds(Limit limit, std::uint64_t wanted) { return limit && *limit <= wanted; }
+
+std::string amount(Key key, std::uint64_t value) {
+    return oci::info_of(key).type == oci::ValueType::bytes ? format(Bytes{value}) : std::to_string(value);
+}
+
+std::unexpected<Error> unsupported(std::string what) { return fail(Code::unsupported, std::move(what)); }
+
+// The kernel keeps bytes as whole pages, rounded down. Written that way, what is read back is what was written.
+std::uint64_t as_kernel_keeps_it(const Setting& setting) {
+    const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    const bool bytes = oci::info_of(setting.key).type == oci::ValueType::bytes;
+    return bytes ? setting.value / page * page : setting.value;
+}
+
+bool is_within(std::string_view path, std::string_view ancestor) {
+    return path == ancestor || (path.starts_with(ancestor) && path.substr(ancestor.size()).starts_with('/'));
+}
+
+// The container's place in the hierarchy of `controller`. A container without a cgroup of its own (podman
+// --cgroups=disabled, a cgroup shared with the engine) would have us limit whoever started it.
+Result<CgroupPlace> own_place(const std::string& container_text, std::string_view controller) {
+    const auto place = sys::find_cgroup(container_text, controller);
+    if (!place) {
+        return unsupported("the kernel has no " + std::string(controller) + " cgroup controller");
+    }
+    TRY_ASSIGN(const auto file, sys::open_at(sys::working_directory, "/proc/self/cgroup", O_RDONLY));
+    TRY_ASSIGN(const auto our_text, sys::read_all(file.borrow(), 65536));
+    const auto ours = sys::find_cgroup(our_text, controller);
+    if (place->path == "/" || (ours && is_within(ours->path, place->path))) {
+        return unsupported("the container has no cgroup of its own (it is in " + in_quotes(place->path) +
+                           "); let the engine make one");
+    }
+    return *place;
+}
+
+} // namespace
+
+// Collects what is to be written, setting by setting.
+class Preparation {
+public:
+    Preparation(const Container& container, std::string cgroup_text)
+        : container_(container), cgroup_text_(std::move(cgroup_text)) {}
+
+    Result<CgroupLimits> run(const std::vector<Setting>& settings) {
+        for (const auto& setting : settings) {
+            if (auto added = add(setting); !added) {
+                return std::unexpected(setting.explain(std::move(added).error()));
+            }
+        }
+        return std::move(limits_);
+    }
+
+private:
+    Result<void> add(const Setting& setting) {
+        const auto& knob = knob_of(setting.key);
+        TRY_ASSIGN(const auto place, own_place(cgroup_text_, knob.controller));
+        const auto unit = find_unit(place.path, container_.spec.cgroups_path);
+        TRY(check_use(setting, place));
+        if (place.version == CgroupVersion::v1) {
+            return add_v1(setting, knob, place, unit);
+        }
+        if (setting.key == Key::memory_oom_group) {
+            return add_oom_group(setting, place, unit);
+        }
+        TRY(add_limit(setting, knob.v2_file, place, unit));
+        if (unit && unit->path != place.path) { // crun's leaf: the scope above it is what systemd knows
+            return add_limit(setting, knob.v2_file, {place.version, place.controller, unit->path}, unit);
+        }
+        return {};
+    }
+
+    // A limit below what is in use would be enforced at once, by killing; and runc reports an OOM kill in place of what
+    // we say.
+    Result<void> check_use(const Setting& setting, const CgroupPlace& place) {
+        const bool memory = setting.key == Key::memory_max;
+        if (!memory && setting.key != Key::pids_max) {
+            return {};
+        }
+        const char* v1_file = memory ? "memory.usage_in_bytes" : "pids.current";
+        const char* v2_file = memory ? "memory.current" : "pids.current";
+        TRY_ASSIGN(const auto text, read(place, place.version == CgroupVersion::v1 ? v1_file : v2_file));
+        TRY_ASSIGN(const auto use, parse_unsigned(text));
+        if (use > setting.value) {
+            return fail(Code::busy, "the container already uses " + amount(setting.key, use) + ", the runtime's own " +
+                                        (memory ? "memory" : "threads") + " included; ask for more");
+        }
+        return {};
+    }
+
+    Result<void> add_limit(const Setting& setting, const std::string& file, const CgroupPlace& place,
+                           const std::optional<SystemdUnit>& unit) {
+        const auto wanted = as_kernel_keeps_it(setting);
+        TRY_ASSIGN(const auto old_text, read(place, file));
+        TRY_ASSIGN(const auto old_limit, parse_limit(old_text));
+        const bool protection = setting.key == Key::memory_low; // 0 where the engine set none: to be raised
+        if (protection ? old_limit == wanted : holds(old_limit, wanted)) {
+            note_if_tighter(setting, old_limit, wanted);
+            return {};
+        }
+        TRY(add_write(place, file, old_text, std::to_string(wanted)));
+        if (unit && unit->path == place.path) {
+            add_property(*unit, knob_of(setting.key).property, wanted);
+        }
+        return {};
+    }
+
+    void note_if_tighter(const Setting& setting, Limit old_limit, std::uint64_t wanted) {
+        if (old_limit < wanted) {
+            const auto error = setting.explain({.what = "kept at the engine's " + amount(setting.key, *old_limit)});
+            if (std::ranges::find(limits_.notes_, error.what) == limits_.notes_.end()) {
+                limits_.notes_.push_back(error.what);
+            }
+        }
+    }
+
+    // systemd writes memory.oom.group from OOMPolicy=, which cannot be set on a running scope: under runc its next
+    // set-property or daemon-reload undoes ours. crun's leaf is below what systemd writes to.
+    Result<void> add_oom_group(const Setting& setting, const CgroupPlace& place,
+                               const std::optional<SystemdUnit>& unit) {
+        TRY_ASSIGN(const auto old_text, read(place, "memory.oom.group"));
+        if (old_text == "1" || setting.value == 0) {
+            note_if_tighter(setting, old_text == "1" ? Limit{1} : Limit{0}, setting.value);
+            return {};
+        }
+        if (unit && unit->path == place.path) {
+            return unsupported("with runc and systemd's cgroup driver a hook cannot set this so that it lasts; set the "
+                               "annotation org.systemd.property.OOMPolicy to 'kill' (with its quotes), or use crun");
+        }
+        return add_write(place, "memory.oom.group", old_text, "1");
+    }
+
+    Result<void> add_v1(const Setting& setting, const Knob& knob, const CgroupPlace& place,
+                        const std::optional<SystemdUnit>& unit) {
+        if (knob.v1_file == nullptr) {
+            return unsupported("cgroup v1 has no such limit; it needs cgroup v2");
+        }
+        if (setting.key == Key::memory_swap_max) {
+            return add_v1_swap(setting, knob, place);
+        }
+        const std::size_t before = limits_.writes_.size();
+        TRY(add_limit(setting, knob.v1_file, place, unit));
+        const bool lowered = limits_.writes_.size() > before;
+        return setting.key == Key::memory_max && lowered ? keep_v1_swap(setting, place) : Result<void>{};
+    }
+
+    // v1 limits memory and swap together: with memory alone lowered, as much more swap could be used.
+    Result<void> keep_v1_swap(const Setting& setting, const CgroupPlace& place) {
+        const auto old_text = read(place, "memory.memsw.limit_in_bytes");
+        if (!old_text) {
+            return {}; // the kernel counts no swap
+        }
+        TRY_ASSIGN(const auto old_sum, parse_limit(*old_text));
+        TRY_ASSIGN(const auto old_memory, parse_limit(limits_.writes_.back().old_value));
+        if (!old_sum || !old_memory || *old_sum < *old_memory) {
+            return {};
+        }
+        const auto swap = *old_sum - *old_memory;
+        return add_write(place, "memory.memsw.limit_in_bytes", *old_text,
+                         std::to_string(as_kernel_keeps_it(setting) + swap));
+    }
+
+    // Needs the memory limit that will be in force: memory-max comes before memory-swap-max in the table of keys.
+    Result<void> add_v1_swap(const Setting& setting, const Knob& knob, const CgroupPlace& place) {
+        TRY_ASSIGN(const auto old_text, planned(place, knob.v1_file));
+        TRY_ASSIGN(const auto old_sum, parse_limit(old_text));
+        TRY_ASSIGN(const auto memory_text, planned(place, "memory.limit_in_bytes"));
+        TRY_ASSIGN(const auto memory, parse_limit(memory_text));
+        if (!memory) {
+            return unsupported("cgroup v1 limits swap only together with memory; set memory-max as well");
+        }
+        const auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+        const auto swap = as_kernel_keeps_it(setting);
+        const auto wanted = swap > most - *memory ? most : *memory + swap;
+        if (holds(old_sum, wanted)) {
+            return {};
+        }
+        return replace_write(place, knob.v1_file, old_text, std::to_string(wanted));
+    }
+
+    // What the file will hold once what was collected so far is written.
+    Result<std::string> planned(const CgroupPlace& place, const std::string& file) {
+        for (const auto& write : limits_.writes_) {
+            if (write.place == place && write.file == file) {
+                return write.new_value;
+            }
+        }
+        return read(place, file);
+    }
+
+    Result<void> replace_write(const CgroupPlace& place, const std::string& file, const std::string& old_text,
+                               std::string new_text) {
+        for (auto& write : limits_.writes_) {
+            if (write.place == place && write.file == file) {
+                write.new_value = std::move(new_text);
+                return {};
+            }
+        }
+        return add_write(place, file, old_text, std::move(new_text));
+    }
+
+    Result<void> add_write(const CgroupPlace& place, const std::string& file, const std::string& old_text,
+                           std::string new_text) {
+        TRY_ASSIGN(const auto* cgroup, at(place));
+        limits_.writes_.push_back({.place = place,
+                                   .inode = cgroup->inode(),
+                                   .file = file,
+                                   .old_value = old_text,
+                                   .new_value = std::move(new_text)});
+        return {};
+    }
+
+    void add_property(const SystemdUnit& unit, const char* property, std::uint64_t value) {
+        if (!limits_.unit_) {
+            limits_.unit_ = {.unit = unit, .properties = {}};
+        }
+        limits_.unit_->properties.push_back({.name = property, .value = value});
+    }
+
+    Result<const Cgroup*> at(const CgroupPlace& place) {
+        const auto name = place.controller + place.path;
+        if (const auto found = opened_.find(name); found != opened_.end()) {
+            return &found->second;
+        }
+        TRY_ASSIGN(auto cgroup, Cgroup::open(place));
+        return &opened_.emplace(name, std::move(cgroup)).first->second;
+    }
+
+    Result<std::string> read(const CgroupPlace& place, const std::string& file) {
+        TRY_ASSIGN(const auto* cgroup, at(place));
+        auto text = cgroup->read(file);
+        if (!text && text.error().number == ENOENT) {
+            return unsupported(file.contains("sw") ? "the kernel does not account swap (no " + file + ")"
+                                                   : "the container's cgroup has no " + file + "; the " +
+                                                         place.controller + " controller is not enabled for it");
+        }
+        return text;
+    }
+
+    const Container& container_;
+    std::string cgroup_text_;
+    std::map<std::string, Cgroup> opened_;
+    CgroupLimits limits_;
+};
+
+Result<CgroupLimits> CgroupLimits::prepare(const std::vector<Setting>& settings, const Container& container) {
+    if (settings.empty()) {
+        return CgroupLimits{};
+    }
+    TRY_ASSIGN(auto text, container.process.cgroup());
+    return Preparation(container, std::move(text)).run(settings);
+}
+
+namespace {
+
+Result<void> write_value(const CgroupWrite& write, const std::string& value) {
+    TRY_ASSIGN(const auto cgroup, Cgroup::open(write.place));
+    auto written = cgroup.write(write.file, value);
+    if (!written && written.error().number == EBUSY) { // v1: cannot be reclaimed below it
+        written.error().code = Code::busy;
+    }
+    return written;
+}
+
+} // namespace
+
+Result<void> CgroupLimits::apply() {
+    if (unit_) {
+        TRY(set_unit_properties(unit_->unit, unit_->properties));
+    }
+    for (const auto& write : writes_) {
+        TRY(write_value(write, write.new_value));
+        ++written_;
+    }
+    return {};
+}
+
+void CgroupLimits::undo() {
+    for (; written_ > 0; --written_) {
+        const auto& write = writes_[written_ - 1];
+        static_cast<void>(write_value(write, write.old_value));
+    }
+}
+
+std::optional<Bytes> memory_limit_in_force(const Container& container) {
+    const auto text = container.process.cgroup();
+    const auto place = text ? sys::find_cgroup(*text, "memory") : std::nullopt;
+    if (!place) {
+        return std::nullopt;
+    }
+    const auto cgroup = Cgroup::open(*place);
+    const auto& knob = knob_of(Key::memory_max);
+    const auto value = cgroup ? cgroup->read(place->version == CgroupVersion::v1 ? knob.v1_file : knob.v2_file)
+                              : Result<std::string>(std::unexpected(cgroup.error()));
+    const auto limit = value ? parse_limit(*value) : Result<Limit>{};
+    return limit && *limit ? std::optional(Bytes{**limit}) : std::nullopt;
+}
+
+Result<void> release_cgroup(const std::vector<CgroupWrite>& writes) {
+    for (const auto& write : std::views::reverse(writes)) {
+        const auto cgroup = Cgroup::open(write.place);
+        if (!cgroup || cgroup->inode() != write.inode) {
+            continue;
+        }
+        TRY_ASSIGN(const auto empty, cgroup->empty());
+        TRY_ASSIGN(const auto value, cgroup->read(write.file));
+        if (empty && value == write.new_value) {
+            TRY(cgroup->write(write.file, write.old_value));
+        }
+    }
+    return {};
+}
+
+} // namespace bulkhead::resources

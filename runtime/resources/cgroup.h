@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory and pids limits of a container's cgroup, on v2, v1 and both at once.
+//
+// Limits are only tightened: what the engine set below the value asked for stays, and is told as a note. Under
+// systemd's driver the unit is told too, so that the values survive a daemon-reload.
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/oci/request.h"
+#include "runtime/resources/container.h"
+#include "runtime/resources/systemd.h"
+#include "runtime/sys/cgroup.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bulkhead::resources {
+
+// One file of one cgroup, before and after.
+struct CgroupWrite {
+    sys::CgroupPlace place;
+    std::uint64_t inode = 0; // of the cgroup's directory: tells it from a later one of the same path
+    std::string file;
+    std::string old_value;
+    std::string new_value;
+};
+
+class CgroupLimits {
+public:
+    // Looks at what is there and at whether it can be done; writes nothing. Code::busy: more is in use than would be
+    // allowed. Code::unsupported: the kernel or the engine has no such limit here.
+    [[nodiscard]] static Result<CgroupLimits> prepare(const std::vector<oci::Setting>& settings,
+                                                      const Container& container);
+
+    [[nodiscard]] const std::vector<CgroupWrite>& record() const { return writes_; }
+    // What an operator should know though nothing failed: values kept at the engine's.
+    [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+
+    [[nodiscard]] Result<void> apply();
+    // Takes back what apply() wrote. The unit's properties stay: they end with the container's scope.
+    void undo();
+
+private:
+    friend class Preparation;
+
+    struct UnitChange {
+        SystemdUnit unit;
+        std::vector<UnitProperty> properties;
+    };
+    std::optional<UnitChange> unit_;
+    std::vector<CgroupWrite> writes_; // in the order in which they must be made
+    std::vector<std::string> notes_;
+    std::size_t written_ = 0;
+};
+
+// The memory limit that holds for the container: its cgroup's own. nullopt: none, or it cannot be told.
+[[nodiscard]] std::optional<Bytes> memory_limit_in_force(const Container& container);
+
+// Writes the old values back where the cgroup still is, holds no process and still has ours: usually it went with the
+// container. Nothing to do is success.
+[[nodiscard]] Result<void> release_cgroup(const std::vector<CgroupWrite>& writes);
+
+} // namespace bulkhead::resources

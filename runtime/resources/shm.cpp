@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/resources/shm.h"
+
+#include "runtime/base/quantity.h"
+#include "runtime/sys/file.h"
+#include "runtime/sys/mount.h"
+#include "runtime/sys/mountinfo.h"
+#include "runtime/sys/namespace.h"
+#include "runtime/sys/path.h"
+
+#include <array>
+#include <cerrno>
+
+namespace bulkhead::resources {
+
+namespace {
+
+constexpr mode_t shm_mode = 01777;
+
+std::unexpected<Error> unsupported(std::string what) { return fail(Code::unsupported, std::move(what)); }
+std::unexpected<Error> not_allowed(std::string what) { return fail(Code::not_allowed, std::move(what)); }
+
+// Whether `place` is the file system of one of the host's own directories `path`: as this process sees it and, since an
+// engine may run in a mount namespace of its own, as PID 1 does (where root may look: inside another container it may
+// not).
+Result<bool> is_hosts(const sys::Place& place, const std::string& path) {
+    for (const auto* root : {"", "/proc/1/root"}) {
+        const auto directory = sys::open_at(sys::working_directory, root + path, O_PATH | O_DIRECTORY);
+        if (!directory) {
+            if (directory.error().number == ENOENT || directory.error().number == EACCES) {
+                continue;
+            }
+            return std::unexpected(directory.error());
+        }
+        TRY_ASSIGN(const auto host, sys::place_of(directory->borrow()));
+        if (host.device == place.device) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Result<sys::MountInfo> mount_of(const Container& container, const sys::Place& place) {
+    TRY_ASSIGN(const auto mountinfo, container.process.mountinfo());
+    TRY_ASSIGN(auto mount, sys::find_mount(mountinfo.borrow(), place.mount_id));
+    if (!mount) {
+        return fail(Code::system, "mount " + std::to_string(place.mount_id) + " is not in the container's mountinfo");
+    }
+    return *std::move(mount);
+}
+
+Result<UniqueFd> open_without_symlinks(BorrowedFd root, const std::string& path) {
+    auto opened = sys::open_path_in(root, path, sys::Symlinks::refuse);
+    if (!opened && opened.error().number == ELOOP) {
+        return unsupported("/" + path + " goes through a symlink in the image; make it a directory there");
+    }
+    if (!opened && opened.error().number == ENOTDIR) {
+        return unsupported("/" + path + " is no directory in the image; make it one there");
+    }
+    return opened;
+}
+
+// A tmpfs that somebody mounted on the host is taken for a container's /dev/shm only by what containerd, CRI-O, docker
+// and podman alike do: the mount is called "shm" and is bound as a whole. Any other one serves the host in another way.
+Result<void> require_engines_shm(const Container& container, const sys::Place& place) {
+    TRY_ASSIGN(const auto mount, mount_of(container, place));
+    if (mount.source != "shm" || mount.root != "/") {
+        return not_allowed("/dev/shm is a tmpfs of the host's (" + in_quotes(mount.source) +
+                           "), bound into the container; only one that the engine made for it can be resized");
+    }
+    return {};
+}
+
+Result<void> require_containers_own_kind(const Container& container, const sys::Place& place) {
+    TRY_ASSIGN(const auto host, is_hosts(place, "/dev/shm"));
+    if (host) {
+        return not_allowed("/dev/shm is the host's own; run the container without --ipc=host (hostIPC) or a bind of "
+                           "/dev/shm");
+    }
+    if (!place.tmpfs) {
+        return unsupported("/dev/shm is a volume, not a tmpfs; remove the mount on /dev/shm");
+    }
+    return container.spec.dev_shm.kind == oci::MountKind::tmpfs ? Result<void>{}
+                                                                : require_engines_shm(container, place);
+}
+
+// In Kubernetes the engine makes one for the pod; elsewhere containers that join another's IPC namespace get its.
+bool is_shared(const Container& container) {
+    return container.spec.dev_shm.kind == oci::MountKind::foreign &&
+           (container.engine.family != oci::Family::none || container.spec.ipc != oci::IpcNamespace::own);
+}
+
+Result<void> check_size(const sys::TmpfsUse& use, Bytes size) {
+    if (use.size.value == 0) {
+        return unsupported("the engine made /dev/shm without a size limit, and the kernel sets none later; give the "
+                           "engine one (podman, docker: --shm-size)");
+    }
+    if (use.used > size) {
+        return fail(Code::busy, "/dev/shm already holds " + format(use.used) + ", more than " + format(size) +
+                                    "; ask for more or empty it");
+    }
+    return {};
+}
+
+Bytes round_up(Bytes size, Bytes page) { return Bytes{(size.value + page.value - 1) / page.value * page.value}; }
+
+// The directory that a tmpfs is to be mounted in: the container's /dev, which must not be the host's, nor a mount whose
+// peers would see the new one as well.
+Result<UniqueFd> open_parent(BorrowedFd root, const Container& container) {
+    auto parent = open_without_symlinks(root, "dev");
+    if (!parent) {
+        return parent.error().number == ENOENT ? unsupported("the image has no /dev directory; make one there")
+                                               : std::move(parent);
+    }
+    TRY_ASSIGN(const auto place, sys::place_of(parent->borrow()));
+    TRY_ASSIGN(const auto host, is_hosts(place, "/dev"));
+    TRY_ASSIGN(const auto mount, mount_of(container, place));
+    if (host || mount.shared || container.spec.dev.kind == oci::MountKind::foreign) {
+        return not_allowed("the container has no /dev/shm, and its /dev is a mount of the host's, where none is made; "
+                           "let the engine mount /dev and /dev/shm");
+    }
+    return parent;
+}
+
+// Makes "shm" in `parent`, as root of the container's user namespace: on a file system of that namespace root of the
+// initial one is nobody, and creating fails with EOVERFLOW. False where it was there.
+Result<bool> make_mount_point(BorrowedFd parent, const sys::Process::Owner& owner) {
+    const auto made = sys::make_directory_as(owner.user, owner.group, parent, "shm", 0755);
+    if (made) {
+        return true;
+    }
+    if (made.error().number == EEXIST) {
+        return false;
+    }
+    if (made.error().number == EROFS) {
+        return unsupported("the container has no /dev/shm and its root is read-only; make the directory in the image");
+    }
+    return std::unexpected(made.error());
+}
+
+} // namespace
+
+Result<Shm> Shm::prepare(const oci::Setting& size, const Container& container) {
+    TRY_ASSIGN(const auto process_root, container.process.root());
+    TRY_ASSIGN(const auto root,
+               in_context("container root",
+                          sys::open_path_in(process_root.borrow(), container.spec.root, sys::Symlinks::follow_inside)));
+    Shm shm;
+    auto opened = open_without_symlinks(root.borrow(), "dev/shm");
+    if (!opened && opened.error().number != ENOENT) {
+        return std::unexpected(opened.error());
+    }
+    sys::Place place;
+    if (opened) {
+        TRY_ASSIGN(place, sys::place_of(opened->borrow()));
+    }
+    if (!place.mount_root) {
+        TRY_ASSIGN(shm.parent_, open_parent(root.borrow(), container));
+        shm.record_.new_size = Bytes{size.value};
+        return shm;
+    }
+    shm.root_ = *std::move(opened);
+    TRY(require_containers_own_kind(container, place));
+    shm.record_.shared = is_shared(container);
+    if (shm.record_.shared && size.for_one_container) {
+        return unsupported("/dev/shm is shared by the pod, so it has one size; use the key without /CONTAINER");
+    }
+    TRY_ASSIGN(const auto use, sys::tmpfs_use(shm.root_.borrow()));
+    shm.record_.device = place.device;
+    shm.record_.old_size = use.size;
+    shm.record_.new_size = round_up(Bytes{size.value}, use.page);
+    shm.record_.source = container.spec.dev_shm.source;
+    TRY(check_size(use, shm.record_.new_size));
+    return shm;
+}
+
+Result<void> Shm::apply(const Container& container) {
+    if (root_.valid()) {
+        return sys::resize_tmpfs(root_.borrow(), record_.new_size);
+    }
+    TRY_ASSIGN(const auto owner, container.process.namespace_root());
+    TRY_ASSIGN(made_directory_, make_mount_point(parent_.borrow(), owner));
+    TRY_ASSIGN(const auto target, open_without_symlinks(parent_.borrow(), "shm"));
+    TRY_ASSIGN(
+        const auto mount,
+        sys::make_tmpfs({.size = record_.new_size, .mode = shm_mode, .owner = owner.user, .group = owner.group}));
+    TRY_ASSIGN(const auto ns, container.process.mount_namespace());
+    TRY_ASSIGN(auto visit, sys::MountNamespaceVisit::enter(ns.borrow()));
+    const auto attached = sys::attach_mount(mount.borrow(), target.borrow());
+    TRY(visit.leave());
+    return attached;
+}
+
+void Shm::undo() {
+    if (root_.valid() && !record_.shared) {
+        static_cast<void>(sys::resize_tmpfs(root_.borrow(), record_.old_size));
+    }
+    if (made_directory_) {
+        // Takes the mount on it along: it lies in a mount namespace that is not ours (rmdir(2), since Linux 3.18).
+        static_cast<void>(sys::remove_directory_at(parent_.borrow(), "shm"));
+    }
+}
+
+Result<void> release_shm(const ShmRecord& record) {
+    if (record.source.empty() || record.shared) {
+        return {};
+    }
+    const auto root = sys::open_at(sys::working_directory, record.source, O_PATH | O_DIRECTORY);
+    if (!root) {
+        return {}; // the engine has taken it away
+    }
+    TRY_ASSIGN(const auto place, sys::place_of(root->borrow()));
+    TRY_ASSIGN(const auto use, sys::tmpfs_use(root->borrow()));
+    const bool ours = place.tmpfs && place.mount_root && place.device == record.device && use.size == record.new_size;
+    if (!ours || use.used > record.old_size) {
+        return {};
+    }
+    return sys::resize_tmpfs(root->borrow(), record.old_size);
+}
+
+} // namespace bulkhead::resources

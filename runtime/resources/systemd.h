@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The systemd unit that a container's cgroup belongs to. systemd writes a unit's values into its cgroup again at every
+// `systemctl daemon-reload`: what was only written to the files is lost then, so the unit must be told as well.
+#pragma once
+
+#include "runtime/base/error.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bulkhead::resources {
+
+// The container's scope, and the part of the cgroup's path that ends with it.
+struct SystemdUnit {
+    std::string name; // "libpod-0123.scope"
+    std::string path; // "/machine.slice/libpod-0123.scope"
+};
+
+// nullopt with the cgroupfs driver. `cgroups_path` is config.json's: the systemd driver's has the form
+// SLICE:PREFIX:NAME, or is left out. The unit is the cgroup itself (runc) or its parent (crun puts the process into a
+// leaf of the scope).
+[[nodiscard]] std::optional<SystemdUnit> find_unit(std::string_view cgroup_path, std::string_view cgroups_path);
+
+struct UnitProperty {
+    std::string name; // "MemoryMax" (org.freedesktop.systemd1(5)); all of type t
+    std::uint64_t value = 0;
+};
+
+// Sets them for as long as the unit lives, through /usr/bin/busctl. Code::unsupported where there is no busctl,
+// Code::busy where systemd does not answer within 3 s (a daemon-reload stalls it).
+[[nodiscard]] Result<void> set_unit_properties(const SystemdUnit& unit, const std::vector<UnitProperty>& properties);
+
+} // namespace bulkhead::resources

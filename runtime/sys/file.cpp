@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/sys/file.h"
+
+#include "runtime/sys/call.h"
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <limits>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+namespace bulkhead::sys {
+
+Result<UniqueFd> open_at(BorrowedFd directory, const std::string& path, int flags, mode_t mode) {
+    const long fd = call_restarting(SYS_openat, directory.number(), path.c_str(), flags | O_CLOEXEC, mode);
+    if (fd < 0) {
+        return fail_errno(errno, "open " + path);
+    }
+    return UniqueFd(static_cast<int>(fd));
+}
+
+Result<FileStatus> status_of(BorrowedFd file) {
+    struct stat status{};
+    if (call(SYS_newfstatat, file.number(), "", &status, AT_EMPTY_PATH) < 0) {
+        return fail_errno(errno, "fstat");
+    }
+    return FileStatus{.device = status.st_dev,
+                      .inode = status.st_ino,
+                      .mode = status.st_mode,
+                      .owner = status.st_uid,
+                      .links = status.st_nlink};
+}
+
+Result<std::size_t> read_some(BorrowedFd file, char* buffer, std::size_t size) {
+    const long count = call_restarting(SYS_read, file.number(), buffer, size);
+    if (count < 0) {
+        return fail_errno(errno, "read");
+    }
+    return static_cast<std::size_t>(count);
+}
+
+Result<std::string> read_all(BorrowedFd file, std::size_t most) {
+    std::string text;
+    std::array<char, 16384> chunk; // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
+    for (;;) {
+        TRY_ASSIGN(const auto count, read_some(file, chunk.data(), chunk.size()));
+        if (count == 0) {
+            return text;
+        }
+        if (count > most - text.size()) {
+            return fail(Code::malformed_input, "is larger than " + std::to_string(most) + " bytes");
+        }
+        text.append(chunk.data(), count);
+    }
+}
+
+Result<void> write_all(BorrowedFd file, std::string_view text) {
+    while (!text.empty()) {
+        const long count = call_restarting(SYS_write, file.number(), text.data(), text.size());
+        if (count < 0) {
+            return fail_errno(errno, "write");
+        }
+        text.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return {};
+}
+
+Result<void> make_directory_at(BorrowedFd directory, const std::string& name, mode_t mode) {
+    if (call(SYS_mkdirat, directory.number(), name.c_str(), mode) < 0) {
+        return fail_errno(errno, "mkdir " + name);
+    }
+    return {};
+}
+
+Result<void> make_directory_as(uid_t user, gid_t group, BorrowedFd directory, const std::string& name, mode_t mode) {
+    // Neither call reports failure, and root's cannot fail; the user goes last and comes back first, as it takes the
+    // capabilities over files along.
+    const auto old_group = call(SYS_setfsgid, group);
+    const auto old_user = call(SYS_setfsuid, user);
+    auto made = make_directory_at(directory, name, mode);
+    static_cast<void>(call(SYS_setfsuid, old_user));
+    static_cast<void>(call(SYS_setfsgid, old_group));
+    return made;
+}
+
+Result<void> remove_directory_at(BorrowedFd directory, const std::string& name) {
+    if (call(SYS_unlinkat, directory.number(), name.c_str(), AT_REMOVEDIR) < 0) {
+        return fail_errno(errno, "rmdir " + name);
+    }
+    return {};
+}
+
+Result<void> unlink_at(BorrowedFd directory, const std::string& name) {
+    if (call(SYS_unlinkat, directory.number(), name.c_str(), 0) < 0) {
+        return fail_errno(errno, "unlink " + name);
+    }
+    return {};
+}
+
+std::string temporary_name(const std::string& name) { return "." + name + ".tmp"; }
+
+Result<void> replace_file_at(BorrowedFd directory, const std::string& name, std::string_view text) {
+    const auto temporary = temporary_name(name);
+    const auto write = [&]() -> Result<void> {
+        TRY_ASSIGN(const auto file,
+                   open_at(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
+        TRY(write_all(file.borrow(), text));
+        if (call(SYS_renameat2, directory.number(), temporary.c_str(), directory.number(), name.c_str(), 0) < 0) {
+            return fail_errno(errno, "rename to " + name);
+        }
+        return {};
+    };
+    auto written = write();
+    if (!written) {
+        static_cast<void>(unlink_at(directory, temporary));
+    }
+    return written;
+}
+
+Result<void> lock_exclusively(BorrowedFd file, unsigned deadline_ms) {
+    constexpr unsigned step_ms = 5;
+    for (unsigned waited_ms = 0;; waited_ms += step_ms) {
+        if (call_restarting(SYS_flock, file.number(), LOCK_EX | LOCK_NB) == 0) {
+            return {};
+        }
+        if (errno != EWOULDBLOCK) {
+            return fail_errno(errno, "flock");
+        }
+        if (waited_ms >= deadline_ms) {
+            return fail(Code::busy, "another bulkhead process holds it");
+        }
+        const timespec pause{.tv_sec = 0, .tv_nsec = long{step_ms} * 1'000'000};
+        static_cast<void>(call(SYS_nanosleep, &pause, nullptr));
+    }
+}
+
+Result<void> keep_standard_descriptors_only() {
+    for (int number = 0; number < 3; ++number) {
+        if (call(SYS_fcntl, number, F_GETFD) < 0) {
+            TRY_ASSIGN(auto null, open_at(working_directory, "/dev/null", O_RDWR));
+            // The lowest free number is this one: those below it exist. Kept open for good, and without CLOEXEC.
+            static_cast<void>(call(SYS_fcntl, null.release(), F_SETFD, 0));
+        }
+    }
+    if (call(SYS_close_range, 3U, std::numeric_limits<unsigned>::max(), 0U) < 0) {
+        return fail_errno(errno, "close_range");
+    }
+    return {};
+}
+
+} // namespace bulkhead::sys

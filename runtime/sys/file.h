@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plain files and directories, by descriptor and name. Everything is opened with O_CLOEXEC. Errors: Code::system with
+// the errno, named after the operation and the path; the caller adds what it was for.
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/base/unique_fd.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <fcntl.h>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+
+namespace bulkhead::sys {
+
+inline constexpr BorrowedFd working_directory{AT_FDCWD};
+
+struct FileStatus {
+    dev_t device = 0;
+    ino_t inode = 0;
+    mode_t mode = 0;
+    uid_t owner = 0;
+    nlink_t links = 0;
+};
+
+// openat(2). `mode` only matters with O_CREAT.
+[[nodiscard]] Result<UniqueFd> open_at(BorrowedFd directory, const std::string& path, int flags, mode_t mode = 0);
+
+// fstat(2); works on O_PATH descriptors.
+[[nodiscard]] Result<FileStatus> status_of(BorrowedFd file);
+
+// Reads to the end of the file, from where it stands. More than `most` bytes: Code::malformed_input.
+[[nodiscard]] Result<std::string> read_all(BorrowedFd file, std::size_t most);
+
+// One read(2) of at most `size` bytes, restarted on EINTR; 0 at the end of the file.
+[[nodiscard]] Result<std::size_t> read_some(BorrowedFd file, char* buffer, std::size_t size);
+
+[[nodiscard]] Result<void> write_all(BorrowedFd file, std::string_view text);
+
+[[nodiscard]] Result<void> make_directory_at(BorrowedFd directory, const std::string& name, mode_t mode);
+// The same as another user and group for the length of the call (setfsuid(2), setfsgid(2)).
+[[nodiscard]] Result<void> make_directory_as(uid_t user, gid_t group, BorrowedFd directory, const std::string& name,
+                                             mode_t mode);
+[[nodiscard]] Result<void> remove_directory_at(BorrowedFd directory, const std::string& name);
+[[nodiscard]] Result<void> unlink_at(BorrowedFd directory, const std::string& name);
+
+// Puts `text` in place of `name` as a whole or not at all: a temporary file beside it, then rename(2). Not synced: our
+// state lies on a tmpfs. Mode 0600. A process killed in between leaves temporary_name(name), which the next one writes
+// over.
+[[nodiscard]] Result<void> replace_file_at(BorrowedFd directory, const std::string& name, std::string_view text);
+
+[[nodiscard]] std::string temporary_name(const std::string& name);
+
+// flock(2) LOCK_EX, tried until `deadline_ms` milliseconds are over, then Code::busy. Held while the descriptor lives.
+[[nodiscard]] Result<void> lock_exclusively(BorrowedFd file, unsigned deadline_ms);
+
+// Makes descriptors 0, 1 and 2 exist (/dev/null where one is missing) and closes every other one: what a caller leaked
+// into us cannot be reached through us.
+[[nodiscard]] Result<void> keep_standard_descriptors_only();
+
+} // namespace bulkhead::sys

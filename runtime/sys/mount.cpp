@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/sys/mount.h"
+
+#include "runtime/sys/call.h"
+
+#include <array>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+namespace bulkhead::sys {
+
+namespace {
+
+Result<struct statfs> statfs_of(BorrowedFd file) {
+    struct statfs status{};
+    if (call(SYS_fstatfs, file.number(), &status) < 0) {
+        return fail_errno(errno, "fstatfs");
+    }
+    return status;
+}
+
+// What the kernel wrote into the log of a file system context: "e tmpfs: Too small a size for current use".
+std::string reason_of(BorrowedFd context) {
+    std::array<char, 256> line{};
+    const long size = call(SYS_read, context.number(), line.data(), line.size());
+    std::string text(line.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+    if (text.starts_with("e ")) {
+        text.erase(0, 2);
+    }
+    while (text.ends_with('\n')) {
+        text.pop_back();
+    }
+    return text;
+}
+
+std::unexpected<Error> fail_with_reason(int number, std::string_view what, BorrowedFd context) {
+    auto failure = fail_errno(number, what);
+    if (const auto reason = reason_of(context); !reason.empty()) {
+        failure.error().what.append(" (").append(reason).append(")");
+    }
+    return failure;
+}
+
+Result<void> set_option(BorrowedFd context, const char* name, const std::string& value) {
+    if (call(SYS_fsconfig, context.number(), FSCONFIG_SET_STRING, name, value.c_str(), 0) < 0) {
+        return fail_with_reason(errno, std::string("fsconfig ") + name + "=" + value, context);
+    }
+    return {};
+}
+
+std::string octal(mode_t mode) {
+    std::string digits;
+    for (int shift = 9; shift >= 0; shift -= 3) {
+        digits.push_back(static_cast<char>('0' + ((mode >> static_cast<unsigned>(shift)) & 7U)));
+    }
+    return digits;
+}
+
+} // namespace
+
+Result<Place> place_of(BorrowedFd file) {
+    struct statx status{};
+    if (call(SYS_statx, file.number(), "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, &status) < 0) {
+        return fail_errno(errno, "statx");
+    }
+    TRY_ASSIGN(const auto filesystem, statfs_of(file));
+    return Place{.device = makedev(status.stx_dev_major, status.stx_dev_minor),
+                 .mount_id = status.stx_mnt_id,
+                 .mount_root = (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0,
+                 .tmpfs = filesystem.f_type == TMPFS_MAGIC};
+}
+
+Result<TmpfsUse> tmpfs_use(BorrowedFd inside) {
+    TRY_ASSIGN(const auto status, statfs_of(inside));
+    const auto block = static_cast<std::uint64_t>(status.f_bsize);
+    return TmpfsUse{.size = Bytes{status.f_blocks * block},
+                    .used = Bytes{(status.f_blocks - status.f_bfree) * block},
+                    .page = Bytes{block}};
+}
+
+Result<void> resize_tmpfs(BorrowedFd root, Bytes size) {
+    const long fd = call(SYS_fspick, root.number(), "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+    if (fd < 0) {
+        return fail_errno(errno, "fspick");
+    }
+    const UniqueFd context(static_cast<int>(fd));
+    TRY(set_option(context.borrow(), "size", std::to_string(size.value)));
+    if (call(SYS_fsconfig, context.borrow().number(), FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0) < 0) {
+        return fail_with_reason(errno, "reconfigure tmpfs", context.borrow());
+    }
+    return {};
+}
+
+Result<UniqueFd> make_tmpfs(const TmpfsOptions& options) {
+    const long fd = call(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
+    if (fd < 0) {
+        return fail_errno(errno, "fsopen tmpfs");
+    }
+    const UniqueFd context(static_cast<int>(fd));
+    TRY(set_option(context.borrow(), "source", "shm"));
+    TRY(set_option(context.borrow(), "size", std::to_string(options.size.value)));
+    TRY(set_option(context.borrow(), "mode", octal(options.mode)));
+    TRY(set_option(context.borrow(), "uid", std::to_string(options.owner)));
+    TRY(set_option(context.borrow(), "gid", std::to_string(options.group)));
+    if (call(SYS_fsconfig, context.borrow().number(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) {
+        return fail_with_reason(errno, "create tmpfs", context.borrow());
+    }
+    constexpr unsigned flags = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    const long mount = call(SYS_fsmount, context.borrow().number(), FSMOUNT_CLOEXEC, flags);
+    if (mount < 0) {
+        return fail_errno(errno, "fsmount");
+    }
+    return UniqueFd(static_cast<int>(mount));
+}
+
+Result<void> attach_mount(BorrowedFd mount, BorrowedFd target) {
+    constexpr unsigned by_descriptor = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+    if (call(SYS_move_mount, mount.number(), "", target.number(), "", by_descriptor) < 0) {
+        return fail_errno(errno, "move_mount");
+    }
+    return {};
+}
+
+} // namespace bulkhead::sys

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/sys/mountinfo.h"
+
+#include "runtime/base/quantity.h"
+#include "runtime/sys/file.h"
+
+#include <array>
+
+namespace bulkhead::sys {
+
+namespace {
+
+// Takes the next blank-separated word off `rest`.
+std::string_view next_word(std::string_view& rest) {
+    const auto end = rest.find(' ');
+    const auto word = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    return word;
+}
+
+bool octal_digit(char c) { return c >= '0' && c <= '7'; }
+
+std::string unescape(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '\\' && i + 3 < text.size() && octal_digit(text[i + 1]) && octal_digit(text[i + 2]) &&
+            octal_digit(text[i + 3])) {
+            out.push_back(static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0')));
+            i += 3;
+        } else {
+            out.push_back(text[i]);
+        }
+    }
+    return out;
+}
+
+} // namespace
+
+std::optional<MountInfo> parse_mountinfo_line(std::string_view line) {
+    MountInfo info;
+    const auto id = parse_unsigned(next_word(line));
+    if (!id) {
+        return std::nullopt;
+    }
+    info.id = *id;
+    next_word(line); // parent
+    next_word(line); // device
+    info.root = unescape(next_word(line));
+    next_word(line); // mount point
+    next_word(line); // the mount's own flags
+    for (auto field = next_word(line); field != "-"; field = next_word(line)) {
+        if (line.empty()) {
+            return std::nullopt;
+        }
+        info.shared = info.shared || field.starts_with("shared:");
+    }
+    info.type = unescape(next_word(line));
+    info.source = unescape(next_word(line));
+    return info;
+}
+
+Result<std::optional<MountInfo>> find_mount(BorrowedFd mountinfo, std::uint64_t id) {
+    const std::string prefix = std::to_string(id) + " ";
+    std::string pending;
+    std::array<char, 16384> chunk; // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
+    for (;;) {
+        TRY_ASSIGN(const auto count, read_some(mountinfo, chunk.data(), chunk.size()));
+        if (count == 0) {
+            return std::nullopt;
+        }
+        pending.append(chunk.data(), count);
+        std::size_t begin = 0;
+        for (auto end = pending.find('\n'); end != std::string::npos; end = pending.find('\n', begin)) {
+            const auto line = std::string_view(pending).substr(begin, end - begin);
+            if (line.starts_with(prefix)) {
+                return parse_mountinfo_line(line);
+            }
+            begin = end + 1;
+        }
+        pending.erase(0, begin);
+    }
+}
+
+} // namespace bulkhead::sys

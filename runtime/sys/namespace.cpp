@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/sys/namespace.h"
+
+#include "runtime/sys/call.h"
+#include "runtime/sys/file.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/syscall.h>
+
+namespace bulkhead::sys {
+
+namespace {
+// PROC_USER_INIT_INO (include/linux/proc_ns.h, Linux 3.8): the inode of the initial user namespace, on every machine.
+constexpr ino_t initial_user_namespace = 0xEFFFFFFDU;
+} // namespace
+
+Result<bool> is_real_root() {
+    if (call(SYS_geteuid) != 0) {
+        return false;
+    }
+    TRY_ASSIGN(const auto ns, open_at(working_directory, "/proc/self/ns/user", O_RDONLY));
+    TRY_ASSIGN(const auto status, status_of(ns.borrow()));
+    return status.inode == initial_user_namespace;
+}
+
+Result<MountNamespaceVisit> MountNamespaceVisit::enter(BorrowedFd ns) {
+    MountNamespaceVisit visit;
+    TRY_ASSIGN(visit.home_, open_at(working_directory, "/proc/self/ns/mnt", O_RDONLY));
+    TRY_ASSIGN(visit.root_, open_at(working_directory, "/", O_PATH | O_DIRECTORY));
+    if (call(SYS_setns, ns.number(), CLONE_NEWNS) < 0) {
+        return fail_errno(errno, "setns to the container's mount namespace");
+    }
+    return visit;
+}
+
+Result<void> MountNamespaceVisit::leave() {
+    if (call(SYS_setns, home_.borrow().number(), CLONE_NEWNS) < 0) {
+        return fail_errno(errno, "setns back to our mount namespace");
+    }
+    if (call(SYS_fchdir, root_.borrow().number()) < 0 || call(SYS_chroot, ".") < 0) {
+        return fail_errno(errno, "return to our root directory");
+    }
+    return {};
+}
+
+} // namespace bulkhead::sys

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/base/unique_fd.h"
+
+namespace bulkhead::sys {
+
+// Whether this process is root in the initial user namespace: what every call of ours needs. A rootless engine's hook
+// is "root" only in a namespace of its user's.
+[[nodiscard]] Result<bool> is_real_root();
+
+// A stay in another mount namespace. Descriptors stay what they are; paths mean something else until it is over, so
+// nothing must be opened by path meanwhile.
+class MountNamespaceVisit {
+public:
+    // setns(2) into the namespace behind `ns`, an open /proc/PID/ns/mnt.
+    [[nodiscard]] static Result<MountNamespaceVisit> enter(BorrowedFd ns);
+    // Back to where enter() was called, the root directory included (setns(2) would leave a chroot). A failure is
+    // final: the process must not go on with paths.
+    [[nodiscard]] Result<void> leave();
+
+private:
+    MountNamespaceVisit() = default;
+
+    UniqueFd home_;
+    UniqueFd root_;
+};
+
+} // namespace bulkhead::sys

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/sys/path.h"
+
+#include "runtime/sys/call.h"
+
+#include <cstdint>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+
+namespace bulkhead::sys {
+
+namespace {
+Result<UniqueFd> open_resolving(BorrowedFd root, const std::string& path, std::uint64_t resolve) {
+    open_how how{};
+    how.flags = O_PATH | O_CLOEXEC;
+    how.resolve = resolve | RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+    // EAGAIN: a rename or a mount raced with "..", the kernel could not tell whether it stayed inside. Bounded, since
+    // whoever races can go on for ever.
+    constexpr int tries = 64;
+    for (int left = tries;; --left) {
+        const long fd = call_restarting(SYS_openat2, root.number(), path.c_str(), &how, sizeof how);
+        if (fd >= 0) {
+            return UniqueFd(static_cast<int>(fd));
+        }
+        if (errno != EAGAIN || left == 0) {
+            return fail_errno(errno, "open " + path);
+        }
+    }
+}
+} // namespace
+
+Result<UniqueFd> open_path_in(BorrowedFd root, const std::string& path, Symlinks symlinks) {
+    return open_resolving(root, path, symlinks == Symlinks::refuse ? RESOLVE_NO_SYMLINKS : 0);
+}
+
+} // namespace bulkhead::sys

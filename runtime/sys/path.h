@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Paths below a directory that is held open. A container controls what lies below its root: symlinks, renames between
+// two looks, mounts. openat2(2) (Linux 5.6) resolves within the root in the kernel, in one step.
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/base/unique_fd.h"
+
+#include <string>
+
+namespace bulkhead::sys {
+
+enum class Symlinks : bool { follow_inside, refuse };
+
+// O_PATH descriptor of `path` below `root`, which "..", symlinks and absolute paths cannot leave (RESOLVE_IN_ROOT);
+// magic links are refused always. With Symlinks::refuse a symlink in any component is ELOOP.
+[[nodiscard]] Result<UniqueFd> open_path_in(BorrowedFd root, const std::string& path, Symlinks symlinks);
+
+} // namespace bulkhead::sys

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/sys/procfs.h"
+
+#include "runtime/base/quantity.h"
+#include "runtime/sys/call.h"
+#include "runtime/sys/file.h"
+
+#include <fcntl.h>
+#include <limits>
+#include <linux/magic.h>
+#include <string_view>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
+
+namespace bulkhead::sys {
+
+namespace {
+
+constexpr std::size_t longest_file = 65536;
+
+Result<std::string> read_at(BorrowedFd directory, const std::string& name) {
+    TRY_ASSIGN(const auto file, open_at(directory, name, O_RDONLY | O_NOFOLLOW));
+    return read_all(file.borrow(), longest_file);
+}
+
+// A fake /proc (a bind mount of somebody's files) must not answer for the kernel.
+Result<void> require_procfs(BorrowedFd directory) {
+    struct statfs status{};
+    if (call(SYS_fstatfs, directory.number(), &status) < 0) {
+        return fail_errno(errno, "fstatfs /proc");
+    }
+    if (status.f_type != PROC_SUPER_MAGIC) {
+        return fail(Code::system, "/proc is not a procfs");
+    }
+    return {};
+}
+
+struct Stat {
+    char state = 0;
+    std::uint64_t start_time = 0;
+};
+
+// "PID (NAME) STATE PPID ...": NAME may hold anything, blanks and parentheses too, so counting starts at the last ')'.
+Result<Stat> parse_stat(std::string_view text) {
+    const auto name_end = text.rfind(')');
+    if (name_end == std::string_view::npos || name_end + 2 >= text.size()) {
+        return fail(Code::system, "/proc/PID/stat has an unknown form");
+    }
+    text.remove_prefix(name_end + 2);
+    const char state = text.front();
+    constexpr int fields_from_state_to_start_time = 19;
+    for (int i = 0; i < fields_from_state_to_start_time; ++i) {
+        text.remove_prefix(std::min(text.size(), text.find(' ')));
+        text.remove_prefix(text.empty() ? 0 : 1);
+    }
+    TRY_ASSIGN(const auto start_time, parse_unsigned(text.substr(0, text.find(' '))));
+    return Stat{.state = state, .start_time = start_time};
+}
+
+// The outside id of inside id 0 in the text of a uid_map or gid_map; the overflow id where it is not mapped.
+std::uint32_t mapped_zero(std::string_view map) {
+    constexpr std::uint32_t overflow_id = 65534;
+    while (!map.empty()) {
+        const auto line = map.substr(0, map.find('\n'));
+        map.remove_prefix(std::min(map.size(), line.size() + 1));
+        const auto inside = line.find_first_not_of(' ');
+        if (inside == std::string_view::npos || line.substr(inside, 2) != "0 ") {
+            continue;
+        }
+        const auto outside = line.find_first_not_of(' ', inside + 1);
+        const auto word = line.substr(std::min(outside, line.size()));
+        const auto id = parse_unsigned(word.substr(0, word.find(' ')));
+        return id && *id < std::numeric_limits<std::uint32_t>::max() ? static_cast<std::uint32_t>(*id) : overflow_id;
+    }
+    return overflow_id;
+}
+
+bool no_such_process(const Error& error) { return error.number == ENOENT || error.number == ESRCH; }
+
+} // namespace
+
+Result<Process> Process::open(pid_t pid) {
+    Process process;
+    TRY_ASSIGN(process.directory_, open_at(working_directory, "/proc/" + std::to_string(pid), O_PATH | O_DIRECTORY));
+    TRY(require_procfs(process.directory_.borrow()));
+    TRY_ASSIGN(const auto text, read_at(process.directory_.borrow(), "stat"));
+    TRY_ASSIGN(const auto stat, parse_stat(text));
+    process.identity_ = {.pid = pid, .start_time = stat.start_time};
+    process.dead_ = stat.state == 'Z' || stat.state == 'X';
+    return process;
+}
+
+Result<UniqueFd> Process::root() const { return open_at(directory_.borrow(), "root", O_PATH | O_DIRECTORY); }
+
+Result<UniqueFd> Process::mount_namespace() const { return open_at(directory_.borrow(), "ns/mnt", O_RDONLY); }
+
+Result<UniqueFd> Process::mountinfo() const { return open_at(directory_.borrow(), "mountinfo", O_RDONLY); }
+
+Result<std::string> Process::cgroup() const { return read_at(directory_.borrow(), "cgroup"); }
+
+Result<Process::Owner> Process::namespace_root() const {
+    TRY_ASSIGN(const auto users, read_at(directory_.borrow(), "uid_map"));
+    TRY_ASSIGN(const auto groups, read_at(directory_.borrow(), "gid_map"));
+    return Owner{.user = mapped_zero(users), .group = mapped_zero(groups)};
+}
+
+Result<bool> is_running(const ProcessIdentity& identity) {
+    const auto process = Process::open(identity.pid);
+    if (!process) {
+        if (no_such_process(process.error())) {
+            return false;
+        }
+        return std::unexpected(process.error());
+    }
+    return process->identity() == identity && !process->dead();
+}
+
+Result<std::string> boot_id() {
+    TRY_ASSIGN(auto text, read_at(working_directory, "/proc/sys/kernel/random/boot_id"));
+    while (text.ends_with('\n')) {
+        text.pop_back();
+    }
+    return text;
+}
+
+Result<std::uint64_t> total_ram() {
+    struct sysinfo info{};
+    if (call(SYS_sysinfo, &info) < 0) {
+        return fail_errno(errno, "sysinfo");
+    }
+    return std::uint64_t{info.totalram} * info.mem_unit;
+}
+
+} // namespace bulkhead::sys

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// /proc/PID of one process (proc(5)), through a directory descriptor that keeps meaning that process after its number
+// has gone to another one (reads then fail with ESRCH).
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/base/unique_fd.h"
+
+#include <cstdint>
+#include <string>
+#include <sys/types.h>
+
+namespace bulkhead::sys {
+
+// What tells a process from another one that got the same number later, within one boot.
+struct ProcessIdentity {
+    pid_t pid = 0;
+    std::uint64_t start_time = 0; // clock ticks since boot: field 22 of /proc/PID/stat
+
+    bool operator==(const ProcessIdentity&) const = default;
+};
+
+class Process {
+public:
+    // Code::system with ESRCH or ENOENT where there is no such process. /proc must be a procfs.
+    [[nodiscard]] static Result<Process> open(pid_t pid);
+
+    [[nodiscard]] const ProcessIdentity& identity() const { return identity_; }
+    [[nodiscard]] bool dead() const { return dead_; } // a zombie, when it was opened
+
+    // O_PATH descriptor of its root directory, in its mount namespace.
+    [[nodiscard]] Result<UniqueFd> root() const;
+    [[nodiscard]] Result<UniqueFd> mount_namespace() const;
+    [[nodiscard]] Result<UniqueFd> mountinfo() const;
+    // The text of /proc/PID/cgroup.
+    [[nodiscard]] Result<std::string> cgroup() const;
+
+    // Who root of its user namespace is in the reader's: the outside id of inside id 0 in uid_map or gid_map.
+    struct Owner {
+        uid_t user = 0;
+        gid_t group = 0;
+    };
+    [[nodiscard]] Result<Owner> namespace_root() const;
+
+private:
+    Process() = default;
+
+    UniqueFd directory_;
+    ProcessIdentity identity_;
+    bool dead_ = false;
+};
+
+// Whether the process that `identity` names still runs. A zombie does not. Errors other than "no such process" are
+// errors: what cannot be known is not "gone".
+[[nodiscard]] Result<bool> is_running(const ProcessIdentity& identity);
+
+// /proc/sys/kernel/random/boot_id without its line end.
+[[nodiscard]] Result<std::string> boot_id();
+
+// The node's RAM in bytes: sysinfo(2).
+[[nodiscard]] Result<std::uint64_t> total_ram();
+
+} // namespace bulkhead::sys

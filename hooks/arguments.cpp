@@ -26,7 +26,8 @@ Result<Arguments> parse_arguments(std::span<char*> arguments) {
         const std::string_view word = arguments[i];
         const bool config = word == "--config";
         if (config || word == "--state-dir") {
-            if (++i == arguments.size() || arguments[i][0] != '/') {
+            ++i;
+            if (i == arguments.size() || arguments[i][0] != '/') {
                 return bad(std::string(word) + " needs an absolute path");
             }
             (config ? parsed.config : parsed.state_dir) = arguments[i];

@@ -44,9 +44,24 @@ Result<sys::Process> open_process(const oci::State& state) {
     return process;
 }
 
-Result<policy::Plan> plan_for(const oci::Request& request) {
+// What a container wants, from its bundle alone.
+struct Order {
+    oci::Spec spec;
+    oci::Engine engine;
+    policy::Plan plan;
+};
+
+Result<Order> read_order(const oci::State& state) {
+    Order order;
+    TRY_ASSIGN(order.spec, oci::read_spec(state.bundle));
+    TRY_ASSIGN(order.engine, oci::identify_engine(order.spec.annotations, state.id));
+    if (order.engine.sandbox) {
+        return order;
+    }
+    TRY_ASSIGN(const auto request, oci::parse_request(order.spec.annotations, order.engine.container_name));
     TRY_ASSIGN(const auto ram, sys::total_ram());
-    return policy::make_plan(request, policy::built_in_limits(Bytes{ram}));
+    TRY_ASSIGN(order.plan, policy::make_plan(request, policy::built_in_limits(Bytes{ram})));
+    return order;
 }
 
 // What is there of this container already. True: a run before this one did the work.
@@ -105,19 +120,18 @@ void take_down(Walls& walls) {
     walls.cgroup.undo();
 }
 
-Result<void> write_receipt(const ledger::Entry& entry, const oci::State& state, const oci::Request& request,
+Result<void> write_receipt(const ledger::Entry& entry, const oci::State& state, const policy::Plan& plan,
                            const Container& container, const Walls& walls) {
     ledger::Receipt receipt;
     receipt.id = state.id;
     receipt.bundle = state.bundle;
     receipt.process = container.process.identity();
     TRY_ASSIGN(receipt.boot_id, sys::boot_id());
-    for (const auto& info : oci::annotation_keys) {
-        if (const auto& setting = request[info.key]) {
-            receipt.asked.push_back({.key = setting->annotation, .value = setting->text});
-        }
+    for (const auto& setting : plan.cgroup) {
+        receipt.asked.push_back({.key = setting.annotation, .value = setting.text});
     }
     if (walls.shm) {
+        receipt.asked.push_back({.key = plan.shm_size->annotation, .value = plan.shm_size->text});
         receipt.shm = walls.shm->record();
     }
     receipt.cgroup = walls.cgroup.record();
@@ -135,48 +149,49 @@ void warn_of_shm_above_memory(const Shm& shm, const Container& container, const 
     }
 }
 
+void warn(const Walls& walls, const Container& container, const Report& report) {
+    for (const auto& note : walls.cgroup.notes()) {
+        report.warning(note);
+    }
+    if (walls.shm) {
+        warn_of_shm_above_memory(*walls.shm, container, report);
+    }
+}
+
+// Receipt first, then the work; whatever fails is taken back.
+Result<void> limit(const Container& container, const policy::Plan& plan, const oci::State& state,
+                   const ledger::Entry& entry, const Report& report) {
+    TRY_ASSIGN(auto walls, prepare(plan, container));
+    TRY(write_receipt(entry, state, plan, container, walls));
+    if (auto up = put_up(walls, plan, container); !up) {
+        take_down(walls);
+        return up;
+    }
+    warn(walls, container, report);
+    return {};
+}
+
 } // namespace
 
 Result<void> create_runtime(const oci::State& state, const Arguments& arguments, const Report& report) {
     TRY(require_no_config(arguments.config));
+    TRY_ASSIGN(const auto order, read_order(state));
+    if (order.plan.empty()) {
+        return {};
+    }
     TRY_ASSIGN(const auto process, open_process(state));
-    TRY_ASSIGN(const auto spec, oci::read_spec(state.bundle));
-    TRY_ASSIGN(const auto engine, oci::identify_engine(spec.annotations, state.id));
-    if (engine.sandbox) {
-        return {};
-    }
-    TRY_ASSIGN(const auto request, oci::parse_request(spec.annotations, engine.container_name));
-    TRY_ASSIGN(const auto plan, plan_for(request));
-    if (plan.empty()) {
-        return {};
-    }
-    const Container container{.process = process, .spec = spec, .engine = engine};
     TRY_ASSIGN(const auto store, ledger::Store::open_or_make(arguments.state_dir));
     TRY_ASSIGN(const auto entry, store.entry(state.id, state.bundle));
     TRY_ASSIGN(const auto done, settle_earlier_receipt(entry, process.identity()));
     if (done) {
         return {};
     }
-    const auto work = [&]() -> Result<void> {
-        TRY_ASSIGN(auto walls, prepare(plan, container));
-        TRY(write_receipt(entry, state, request, container, walls));
-        if (auto up = put_up(walls, plan, container); !up) {
-            take_down(walls);
-            return up;
-        }
-        for (const auto& note : walls.cgroup.notes()) {
-            report.warning(note);
-        }
-        if (walls.shm) {
-            warn_of_shm_above_memory(*walls.shm, container, report);
-        }
-        return {};
-    };
-    auto outcome = work();
-    if (!outcome) {
+    const Container container{.process = process, .spec = order.spec, .engine = order.engine};
+    auto limited = limit(container, order.plan, state, entry, report);
+    if (!limited) {
         static_cast<void>(entry.remove()); // what could not be removed, gc finds by its dead process
     }
-    return outcome;
+    return limited;
 }
 
 } // namespace bulkhead::hook

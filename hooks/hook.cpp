@@ -80,21 +80,21 @@ int run_with_input(const Arguments& arguments, const Input& input, Report& repor
 
 } // namespace
 
-int run(std::span<char*> words) {
+int run(std::span<char*> arguments) {
     auto ready = sys::keep_standard_descriptors_only();
     if (ready) {
         ready = sys::reset_process();
     }
     const auto input = read_input(BorrowedFd(STDIN_FILENO));
-    const auto arguments = parse_arguments(words);
-    Report report(arguments ? arguments->state_dir : Arguments{}.state_dir);
-    if (!arguments) {
-        return report.failure(arguments.error());
+    const auto parsed = parse_arguments(arguments);
+    Report report(parsed ? parsed->state_dir : Arguments{}.state_dir);
+    if (!parsed) {
+        return report.failure(parsed.error());
     }
     if (!ready || !input) {
         return report.failure(ready ? input.error() : ready.error());
     }
-    return run_with_input(*arguments, *input, report);
+    return run_with_input(*parsed, *input, report);
 }
 
 } // namespace bulkhead::hook

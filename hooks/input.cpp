@@ -15,10 +15,13 @@ namespace {
 class Search {
 public:
     void feed(std::string_view chunk) {
-        border_.append(chunk.substr(0, oci::our_prefix.size() - 1));
+        constexpr auto reach = oci::our_prefix.size() - 1;
+        border_.append(chunk.substr(0, reach));
         found_ = found_ || chunk.contains(oci::our_prefix) || border_.contains(oci::our_prefix);
-        if (chunk.size() >= oci::our_prefix.size()) {
-            border_ = chunk.substr(chunk.size() - oci::our_prefix.size() + 1);
+        if (chunk.size() > reach) {
+            border_ = chunk.substr(chunk.size() - reach);
+        } else if (border_.size() > reach) {
+            border_.erase(0, border_.size() - reach);
         }
     }
     [[nodiscard]] bool found() const { return found_; }
@@ -33,7 +36,7 @@ private:
 Result<Input> read_input(BorrowedFd in) {
     Input input;
     Search search;
-    std::array<char, 65536> chunk; // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
+    std::array<char, 4096> chunk{};
     for (;;) {
         TRY_ASSIGN(const auto count, sys::read_some(in, chunk.data(), chunk.size()));
         if (count == 0) {

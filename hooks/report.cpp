@@ -20,8 +20,8 @@ int Report::failure(const Error& error) const {
     static_cast<void>(sys::write_all(BorrowedFd(STDERR_FILENO), line + "\n"));
     sys::log_to_journal(sys::Priority::error, line, container_, stage_);
     if (!container_.empty()) {
-        if (const auto store = ledger::Store::open(state_dir_); store && *store) {
-            ledger::remember_error(**store, container_, stage_, error.code, line);
+        if (const auto store = ledger::Store::open_or_make(state_dir_)) {
+            ledger::remember_error(*store, container_, stage_, error.code, line);
         }
     }
     return static_cast<int>(error.code);

@@ -117,7 +117,7 @@ Result<Count> parse_count(std::string_view text) {
 
 Result<bool> parse_boolean(std::string_view text) {
     if (text != "true" && text != "false") {
-        return invalid("is neither \"true\" nor \"false\"");
+        return invalid(R"(is neither "true" nor "false")");
     }
     return text == "true";
 }

@@ -80,8 +80,15 @@ Result<Entry> Store::entry(const std::string& id, std::string_view bundle) const
     entry.id_ = id;
     entry.file_ = name_of(bundle);
     TRY_ASSIGN(entry.containers_, open_private_directory(directory_.borrow(), "containers", IfMissing::make));
-    for (;;) {
-        TRY_ASSIGN(entry.directory_, open_private_directory(entry.containers_.borrow(), id, IfMissing::make));
+    for (int tries_left = 64;;) {
+        auto directory = open_private_directory(entry.containers_.borrow(), id, IfMissing::make);
+        if (!directory && is_missing(directory.error()) && --tries_left > 0) {
+            continue; // it went between our making and our opening it
+        }
+        if (!directory) {
+            return std::unexpected(std::move(directory).error());
+        }
+        entry.directory_ = *std::move(directory);
         TRY(sys::lock_exclusively(entry.directory_.borrow(), lock_deadline_ms));
         TRY_ASSIGN(const auto status, sys::status_of(entry.directory_.borrow()));
         if (status.links != 0) {
@@ -123,8 +130,8 @@ Result<void> Entry::remove() const {
         }
     }
     const auto gone = sys::remove_directory_at(containers_.borrow(), id_);
-    const bool others = !gone && gone.error().number == ENOTEMPTY;
-    return others ? Result<void>{} : gone;
+    const bool done = !gone && (gone.error().number == ENOTEMPTY || is_missing(gone.error()));
+    return done ? Result<void>{} : gone;
 }
 
 } // namespace bulkhead::ledger

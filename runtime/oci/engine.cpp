@@ -81,6 +81,7 @@ Result<Engine> identify_engine(const std::vector<Annotation>& annotations, std::
         }
     }
     if (!reading.in_kubernetes) {
+        reading.engine.family = Family::none;
         reading.engine.container_name = id;
     }
     return std::move(reading.engine);

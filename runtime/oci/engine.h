@@ -33,8 +33,8 @@ struct Engine {
 [[nodiscard]] bool is_engine_key(std::string_view key);
 
 // Keys of both families in one bundle are Code::not_allowed: each engine always writes its own, so one of them is a
-// tenant's. `id` is the container's name outside Kubernetes (a podman pod has CRI-O's ContainerType and SandboxID, but
-// no SandboxName and no name).
+// tenant's. `id` is the container's name outside Kubernetes. podman's pods have CRI-O's ContainerType and SandboxID as
+// well, but no SandboxName: they are Family::none.
 [[nodiscard]] Result<Engine> identify_engine(const std::vector<Annotation>& annotations, std::string_view id);
 
 } // namespace bulkhead::oci

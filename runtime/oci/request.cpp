@@ -4,7 +4,6 @@
 #include "runtime/base/quantity.h"
 
 #include <algorithm>
-#include <numeric>
 
 namespace bulkhead::oci {
 
@@ -17,7 +16,9 @@ std::string named(std::string_view annotation, std::string_view text) {
 // Levenshtein's distance, for short words.
 std::size_t distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t j = 0; j < row.size(); ++j) {
+        row[j] = j;
+    }
     for (std::size_t i = 0; i < a.size(); ++i) {
         std::size_t diagonal = std::exchange(row[0], i + 1);
         for (std::size_t j = 0; j < b.size(); ++j) {
@@ -32,7 +33,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 std::string unknown_key_advice(std::string_view name) {
     constexpr std::size_t longest_name = 64;
     const auto word = name.substr(0, longest_name);
-    const auto nearest =
+    const auto* const nearest =
         std::ranges::min_element(annotation_keys, {}, [&](const KeyInfo& info) { return distance(word, info.name); });
     return std::string("unknown annotation; the nearest known one is ").append(our_prefix).append(nearest->name);
 }

@@ -62,6 +62,22 @@ Result<std::string> optional_string(const JsonObject& object, std::string_view k
     return value ? value->string() : Result<std::string>("");
 }
 
+// runc and crun ignore the type of a mount with one of these options.
+Result<bool> is_bind(const JsonObject& mount) {
+    const auto value = mount.find("options");
+    if (!value) {
+        return false;
+    }
+    TRY_ASSIGN(const auto options, value->array());
+    for (const auto& element : options) {
+        TRY_ASSIGN(const auto option, element.string());
+        if (option == "bind" || option == "rbind") {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Mounts are made in order: the last one on a place counts, and one on /dev or / covers what was on /dev/shm before.
 void take_mount(Spec& spec, std::string_view place, SpecMount mount) {
     if (place == "/dev/shm") {
@@ -85,8 +101,10 @@ Result<void> read_mounts(const JsonObject& config, Spec& spec) {
         TRY_ASSIGN(const auto destination, mount.required_string("destination"));
         TRY_ASSIGN(const auto type, optional_string(mount, "type"));
         TRY_ASSIGN(auto source, optional_string(mount, "source"));
-        const auto kind = type == "tmpfs" ? MountKind::tmpfs : MountKind::foreign;
-        take_mount(spec, without_extra_slashes(destination), {.kind = kind, .source = std::move(source)});
+        TRY_ASSIGN(const auto bind, is_bind(mount));
+        take_mount(spec, without_extra_slashes(destination),
+                   type == "tmpfs" && !bind ? SpecMount{.kind = MountKind::tmpfs, .source = ""}
+                                            : SpecMount{.kind = MountKind::foreign, .source = std::move(source)});
     }
     return {};
 }

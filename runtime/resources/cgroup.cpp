@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <limits>
-#include <map>
 #include <ranges>
 #include <unistd.h>
 
@@ -21,6 +20,8 @@ using sys::CgroupPlace;
 using sys::CgroupVersion;
 
 namespace {
+
+std::string name_of(const CgroupPlace& place) { return place.controller + place.path; }
 
 // Where a key's value goes. Names are the kernel's (admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst) and systemd's
 // (systemd.resource-control(5)).
@@ -76,13 +77,12 @@ bool is_within(std::string_view path, std::string_view ancestor) {
 
 // The container's place in the hierarchy of `controller`. A container without a cgroup of its own (podman
 // --cgroups=disabled, a cgroup shared with the engine) would have us limit whoever started it.
-Result<CgroupPlace> own_place(const std::string& container_text, std::string_view controller) {
+Result<CgroupPlace> own_place(const std::string& container_text, const std::string& our_text,
+                              std::string_view controller) {
     const auto place = sys::find_cgroup(container_text, controller);
     if (!place) {
         return unsupported("the kernel has no " + std::string(controller) + " cgroup controller");
     }
-    TRY_ASSIGN(const auto file, sys::open_at(sys::working_directory, "/proc/self/cgroup", O_RDONLY));
-    TRY_ASSIGN(const auto our_text, sys::read_all(file.borrow(), 65536));
     const auto ours = sys::find_cgroup(our_text, controller);
     if (place->path == "/" || (ours && is_within(ours->path, place->path))) {
         return unsupported("the container has no cgroup of its own (it is in " + in_quotes(place->path) +
@@ -96,8 +96,8 @@ Result<CgroupPlace> own_place(const std::string& container_text, std::string_vie
 // Collects what is to be written, setting by setting.
 class Preparation {
 public:
-    Preparation(const Container& container, std::string cgroup_text)
-        : container_(container), cgroup_text_(std::move(cgroup_text)) {}
+    Preparation(const Container& container, std::string cgroup_text, std::string our_cgroup_text)
+        : container_(container), cgroup_text_(std::move(cgroup_text)), our_cgroup_text_(std::move(our_cgroup_text)) {}
 
     Result<CgroupLimits> run(const std::vector<Setting>& settings) {
         for (const auto& setting : settings) {
@@ -111,7 +111,7 @@ public:
 private:
     Result<void> add(const Setting& setting) {
         const auto& knob = knob_of(setting.key);
-        TRY_ASSIGN(const auto place, own_place(cgroup_text_, knob.controller));
+        TRY_ASSIGN(const auto place, own_place(cgroup_text_, our_cgroup_text_, knob.controller));
         const auto unit = find_unit(place.path, container_.spec.cgroups_path);
         TRY(check_use(setting, place));
         if (place.version == CgroupVersion::v1) {
@@ -275,12 +275,12 @@ private:
     }
 
     Result<const Cgroup*> at(const CgroupPlace& place) {
-        const auto name = place.controller + place.path;
-        if (const auto found = opened_.find(name); found != opened_.end()) {
+        auto& opened = limits_.cgroups_;
+        if (const auto found = opened.find(name_of(place)); found != opened.end()) {
             return &found->second;
         }
         TRY_ASSIGN(auto cgroup, Cgroup::open(place));
-        return &opened_.emplace(name, std::move(cgroup)).first->second;
+        return &opened.emplace(name_of(place), std::move(cgroup)).first->second;
     }
 
     Result<std::string> read(const CgroupPlace& place, const std::string& file) {
@@ -295,8 +295,8 @@ private:
     }
 
     const Container& container_;
-    std::string cgroup_text_;
-    std::map<std::string, Cgroup> opened_;
+    std::string cgroup_text_; // /proc/PID/cgroup of the container, and of this process
+    std::string our_cgroup_text_;
     CgroupLimits limits_;
 };
 
@@ -305,28 +305,24 @@ Result<CgroupLimits> CgroupLimits::prepare(const std::vector<Setting>& settings,
         return CgroupLimits{};
     }
     TRY_ASSIGN(auto text, container.process.cgroup());
-    return Preparation(container, std::move(text)).run(settings);
+    TRY_ASSIGN(auto our_text, sys::own_cgroup());
+    return Preparation(container, std::move(text), std::move(our_text)).run(settings);
 }
 
-namespace {
-
-Result<void> write_value(const CgroupWrite& write, const std::string& value) {
-    TRY_ASSIGN(const auto cgroup, Cgroup::open(write.place));
-    auto written = cgroup.write(write.file, value);
+Result<void> CgroupLimits::write(const CgroupWrite& write, const std::string& value) const {
+    auto written = cgroups_.at(name_of(write.place)).write(write.file, value);
     if (!written && written.error().number == EBUSY) { // v1: cannot be reclaimed below it
         written.error().code = Code::busy;
     }
     return written;
 }
 
-} // namespace
-
 Result<void> CgroupLimits::apply() {
     if (unit_) {
         TRY(set_unit_properties(unit_->unit, unit_->properties));
     }
     for (const auto& write : writes_) {
-        TRY(write_value(write, write.new_value));
+        TRY(this->write(write, write.new_value));
         ++written_;
     }
     return {};
@@ -335,7 +331,7 @@ Result<void> CgroupLimits::apply() {
 void CgroupLimits::undo() {
     for (; written_ > 0; --written_) {
         const auto& write = writes_[written_ - 1];
-        static_cast<void>(write_value(write, write.old_value));
+        static_cast<void>(this->write(write, write.old_value));
     }
 }
 

@@ -12,6 +12,7 @@
 #include "runtime/sys/cgroup.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,12 +46,15 @@ public:
 private:
     friend class Preparation;
 
+    [[nodiscard]] Result<void> write(const CgroupWrite& write, const std::string& value) const;
+
     struct UnitChange {
         SystemdUnit unit;
         std::vector<UnitProperty> properties;
     };
     std::optional<UnitChange> unit_;
-    std::vector<CgroupWrite> writes_; // in the order in which they must be made
+    std::map<std::string, sys::Cgroup> cgroups_; // by controller and path
+    std::vector<CgroupWrite> writes_;            // in the order in which they must be made
     std::vector<std::string> notes_;
     std::size_t written_ = 0;
 };

@@ -4,7 +4,6 @@
 #include "runtime/sys/call.h"
 
 #include <algorithm>
-#include <array>
 #include <ctime>
 #include <limits>
 #include <sys/file.h>
@@ -42,17 +41,22 @@ Result<std::size_t> read_some(BorrowedFd file, char* buffer, std::size_t size) {
 }
 
 Result<std::string> read_all(BorrowedFd file, std::size_t most) {
+    constexpr std::size_t first_room = 4096; // most kernel files fit
     std::string text;
-    std::array<char, 16384> chunk; // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
+    std::size_t filled = 0;
     for (;;) {
-        TRY_ASSIGN(const auto count, read_some(file, chunk.data(), chunk.size()));
-        if (count == 0) {
-            return text;
+        if (filled == text.size()) {
+            text.resize(std::max(first_room, 2 * filled));
         }
-        if (count > most - text.size()) {
+        TRY_ASSIGN(const auto count, read_some(file, text.data() + filled, text.size() - filled));
+        filled += count;
+        if (filled > most) {
             return fail(Code::malformed_input, "is larger than " + std::to_string(most) + " bytes");
         }
-        text.append(chunk.data(), count);
+        if (count == 0) {
+            text.resize(filled);
+            return text;
+        }
     }
 }
 

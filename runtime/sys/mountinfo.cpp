@@ -25,7 +25,8 @@ std::string unescape(std::string_view text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '\\' && i + 3 < text.size() && octal_digit(text[i + 1]) && octal_digit(text[i + 2]) &&
             octal_digit(text[i + 3])) {
-            out.push_back(static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0')));
+            out.push_back(
+                static_cast<char>(((text[i + 1] - '0') * 64) + ((text[i + 2] - '0') * 8) + (text[i + 3] - '0')));
             i += 3;
         } else {
             out.push_back(text[i]);
@@ -62,7 +63,7 @@ std::optional<MountInfo> parse_mountinfo_line(std::string_view line) {
 Result<std::optional<MountInfo>> find_mount(BorrowedFd mountinfo, std::uint64_t id) {
     const std::string prefix = std::to_string(id) + " ";
     std::string pending;
-    std::array<char, 16384> chunk; // NOLINT(cppcoreguidelines-pro-type-member-init): filled by read
+    std::array<char, 4096> chunk{}; // /proc gives no more at once
     for (;;) {
         TRY_ASSIGN(const auto count, read_some(mountinfo, chunk.data(), chunk.size()));
         if (count == 0) {

@@ -69,6 +69,19 @@ bool collect(BorrowedFd pipe, Milliseconds until, std::string& output) {
     }
 }
 
+// Whether `child` ended before the deadline: it may close its output long before it does.
+bool ends_by(pid_t child, Milliseconds until) {
+    constexpr timespec pause{.tv_sec = 0, .tv_nsec = 2'000'000};
+    siginfo_t info{};
+    while (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0) {
+        if (now() >= until) {
+            return false;
+        }
+        static_cast<void>(call(SYS_nanosleep, &pause, nullptr));
+    }
+    return true;
+}
+
 int wait_for(pid_t child) {
     int status = 0;
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
@@ -78,6 +91,7 @@ int wait_for(pid_t child) {
 
 std::vector<char*> to_argv(const std::vector<std::string>& arguments) {
     std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
     for (const auto& argument : arguments) {
         argv.push_back(const_cast<char*>(argument.c_str())); // execve(2) does not write to them
     }
@@ -122,7 +136,8 @@ Result<Outcome> run_program(const std::vector<std::string>& arguments, Milliseco
     }
     writer.reset();
     Outcome outcome;
-    const bool ended = collect(reader.borrow(), now() + deadline, outcome.output);
+    const auto until = now() + deadline;
+    const bool ended = collect(reader.borrow(), until, outcome.output) && ends_by(child, until);
     if (!ended) {
         static_cast<void>(::kill(child, SIGKILL));
     }

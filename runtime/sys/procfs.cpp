@@ -116,6 +116,8 @@ Result<bool> is_running(const ProcessIdentity& identity) {
     return process->identity() == identity && !process->dead();
 }
 
+Result<std::string> own_cgroup() { return read_at(working_directory, "/proc/self/cgroup"); }
+
 Result<std::string> boot_id() {
     TRY_ASSIGN(auto text, read_at(working_directory, "/proc/sys/kernel/random/boot_id"));
     while (text.ends_with('\n')) {

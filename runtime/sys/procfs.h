@@ -54,6 +54,9 @@ private:
 // errors: what cannot be known is not "gone".
 [[nodiscard]] Result<bool> is_running(const ProcessIdentity& identity);
 
+// The text of /proc/self/cgroup.
+[[nodiscard]] Result<std::string> own_cgroup();
+
 // /proc/sys/kernel/random/boot_id without its line end.
 [[nodiscard]] Result<std::string> boot_id();
 

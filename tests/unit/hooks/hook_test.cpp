@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hook as a process, up to where it would touch a container.
+#include "hooks/hook.h"
+
+#include "support/child.h"
+#include "support/failing_call.h"
+#include "support/temporary_directory.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <vector>
+
+using namespace bulkhead;
+using test::TemporaryDirectory;
+
+namespace {
+
+struct Outcome {
+    int status = -1;
+    std::string error_output;
+};
+
+Outcome run_hook(const TemporaryDirectory& directory, const std::string& input, std::vector<std::string> stage) {
+    directory.write("stdin", input);
+    std::vector<std::string> words{"bulkhead-hook", "--config", directory.path("config.json"), "--state-dir",
+                                   directory.path("state")};
+    words.insert(words.end(), stage.begin(), stage.end());
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const test::FailingCall no_log(SYS_socket, EACCES);
+        ::dup2(::open(directory.path("stdin").c_str(), O_RDONLY), STDIN_FILENO);
+        ::dup2(::open(directory.path("stderr").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
+        std::vector<char*> arguments;
+        for (auto& word : words) {
+            arguments.push_back(word.data());
+        }
+        ::_exit(hook::run(arguments));
+    }
+    const int status = test::wait_for(child);
+    return {.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1, .error_output = directory.read("stderr")};
+}
+
+std::string state(const std::string& status, const std::string& annotation, const std::string& bundle = "/no/bundle",
+                  const std::string& pid = "1") {
+    return R"({"ociVersion":"1.0.2","id":"web","pid":)" + pid + R"(,"status":")" + status + R"(","bundle":")" + bundle +
+           R"(","annotations":{")" + annotation + R"(":"1Mi"}})";
+}
+
+std::string cut_off(const std::string& text) { return text.substr(0, text.size() - 1); }
+
+const std::string ours = "io.bulkhead.shm-size";
+const std::vector<std::string> create{"createRuntime"};
+const std::vector<std::string> poststop{"poststop"};
+const std::vector<std::string> no_stage;
+
+struct Row {
+    std::string what;
+    std::string input;
+    std::vector<std::string> stage;
+    int status;
+    std::string said; // the end of the line, or ""
+};
+
+void check(const std::vector<Row>& table) {
+    for (const auto& row : table) {
+        CAPTURE(row.what);
+        const TemporaryDirectory directory;
+        const auto outcome = run_hook(directory, row.input, row.stage);
+        CHECK(outcome.status == row.status);
+        if (row.said.empty()) {
+            CHECK(outcome.error_output == "");
+        } else {
+            CHECK(outcome.error_output.starts_with("bulkhead: "));
+            CHECK(outcome.error_output.contains(row.said));
+            CHECK(outcome.error_output.ends_with("\n"));
+        }
+    }
+}
+
+std::string bundle_with(const TemporaryDirectory& directory, const std::string& annotations) {
+    directory.write("bundle/config.json", R"({"root":{"path":"rootfs"},"annotations":{)" + annotations + "}}");
+    return directory.path("bundle");
+}
+
+} // namespace
+
+TEST_CASE("what does not name us ends well and silent, whatever it is") {
+    check({
+        {"another's container", state("created", "org.example"), create, 0, ""},
+        {"another's, no stage", state("created", "org.example"), no_stage, 0, ""},
+        {"another's poststop", state("stopped", "org.example"), poststop, 0, ""},
+        {"garbage", "garbage", create, 0, ""},
+        {"garbage, no stage", "garbage", no_stage, 0, ""},
+        {"nothing", "", no_stage, 0, ""},
+        {"another's, running", state("running", "org.example"), no_stage, 0, ""},
+        {"too long", std::string(2UL << 20U, ' '), no_stage, 0, ""},
+    });
+}
+
+TEST_CASE("what names us and cannot be understood is code 65") {
+    check({
+        {"cut off", cut_off(state("created", ours)), create, 65, "JSON is malformed or cut off"},
+        {"no object", "[\"io.bulkhead.\"]", create, 65, "JSON is not an object"},
+        {"no object, no stage", "[\"io.bulkhead.\"]", no_stage, 65, "JSON is not an object"},
+        {"too long", std::string(2UL << 20U, ' ') + "io.bulkhead.", create, 65, "the state is larger than 1 MiB"},
+        {"running", state("running", ours), no_stage, 65,
+         "the state's status tells no stage of this hook; register it for createRuntime and poststop alone"},
+        {"unheard of", state("paused", ours), no_stage, 65, "the state's status tells no stage"},
+    });
+}
+
+TEST_CASE("poststop ends well whatever comes") {
+    check({
+        {"garbage", "[\"io.bulkhead.\"]", poststop, 0, ""},
+        {"nothing there", state("stopped", ours), poststop, 0, ""},
+        {"nothing there, no stage", state("stopped", ours), no_stage, 0, ""},
+        {"too long", std::string(2UL << 20U, ' ') + "io.bulkhead.", poststop, 0, ""},
+    });
+}
+
+TEST_CASE("poststop makes nothing") {
+    const TemporaryDirectory directory;
+    CHECK(run_hook(directory, state("stopped", ours), poststop).status == 0);
+    CHECK(!directory.has("state"));
+}
+
+TEST_CASE("a command line that is none is code 78, after stdin was read") {
+    check({
+        {"stage", state("created", ours), {"createContainer"}, 78, "unexpected argument \"createContainer\""},
+        {"option", state("created", "org.example"), {"--state-dir", "x"}, 78, "--state-dir needs an absolute path"},
+    });
+}
+
+TEST_CASE("a rootless engine is told so, and only where it asks for something (not as root)" *
+          doctest::skip(geteuid() == 0)) {
+    check({
+        {"asking", state("created", ours), create, 69, "web: bulkhead needs root on the node"},
+        {"not asking", state("created", "org.example"), create, 0, ""},
+    });
+}
+
+TEST_CASE("a config that this version does not read is not ignored (root only)" * doctest::skip(geteuid() != 0)) {
+    for (const std::string name : {"config.json", "config.json.d/10-x.json"}) {
+        const TemporaryDirectory directory;
+        directory.write(name, "{}");
+        const auto outcome = run_hook(directory, state("created", ours), create);
+        CHECK(outcome.status == 78);
+        CHECK(outcome.error_output.contains("this version of bulkhead reads no node config; remove it"));
+        CHECK(run_hook(directory, state("created", "org.example"), create).status == 0);
+        CHECK(run_hook(directory, state("stopped", ours), poststop).status == 0);
+    }
+}
+
+TEST_CASE("createRuntime without a bundle, or with one that asks for nothing (root only)" *
+          doctest::skip(geteuid() != 0)) {
+    const TemporaryDirectory directory;
+    auto outcome = run_hook(directory, state("creating", ours), no_stage);
+    CHECK(outcome.status == 71);
+    CHECK(outcome.error_output == "bulkhead: web: open /no/bundle/config.json: No such file or directory\n");
+    const auto bundle = bundle_with(directory, R"("org.example":"x")");
+    outcome = run_hook(directory, state("created", ours, bundle), create);
+    CHECK(outcome.status == 0);
+    CHECK(outcome.error_output == "");
+    CHECK(!directory.has("state/containers"));
+}
+
+TEST_CASE("createRuntime refuses what config.json asks for, with the code of the reason (root only)" *
+          doctest::skip(geteuid() != 0)) {
+    const std::vector<std::pair<std::string, int>> table{
+        {R"("io.bulkhead.shmsize":"1Mi")", 64},
+        {R"("io.bulkhead.shm-size":"512m")", 64},
+        {R"("io.bulkhead.shm-size":"9223372036854775807")", 77},
+        {R"("io.bulkhead.memory-low":"1Mi")", 77},
+        {R"("io.bulkhead.shm-size":"1Mi","io.kubernetes.cri.sandbox-id":"x","io.kubernetes.cri-o.SandboxID":"y")", 77},
+        {R"("io.bulkhead.shm-size/web":"1Mi","io.kubernetes.cri.sandbox-id":"x")", 65},
+        {R"("io.bulkhead.shm-size":1)", 65},
+        {R"("io.bulkhead.shm-size":"1Mi","io.kubernetes.cri.container-type":"sandbox")", 0},
+        {R"("io.bulkhead.shm-size/other":"1Mi")", 0},
+        {R"("io.bulkhead.shm-size":"1Mi")", 65}, // pid 1 is nobody's container
+    };
+    for (const auto& [annotations, status] : table) {
+        CAPTURE(annotations);
+        const TemporaryDirectory directory;
+        const auto bundle = bundle_with(directory, annotations);
+        CHECK(run_hook(directory, state("created", ours, bundle), create).status == status);
+        CHECK(!directory.has("state/containers"));
+    }
+}
+
+TEST_CASE("createRuntime without a process, or with one that is gone (root only)" * doctest::skip(geteuid() != 0)) {
+    const TemporaryDirectory directory;
+    const auto bundle = bundle_with(directory, R"("io.bulkhead.shm-size":"1Mi")");
+    auto outcome = run_hook(directory, state("created", ours, bundle, "0"), create);
+    CHECK(outcome.status == 65);
+    CHECK(outcome.error_output == "bulkhead: web: the state names no process (pid is missing, 0 or 1)\n");
+    const test::IdleProcess process;
+    process.become_zombie();
+    outcome = run_hook(directory, state("created", ours, bundle, std::to_string(process.pid())), create);
+    CHECK(outcome.status == 71);
+    CHECK(outcome.error_output ==
+          "bulkhead: web: process " + std::to_string(process.pid()) + " of the container is gone\n");
+    CHECK(!directory.has("state/containers"));
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/resources/systemd.h"
+
+#include "support/failing_call.h"
+
+#include <doctest/doctest.h>
+#include <sys/syscall.h>
+#include <vector>
+
+using namespace bulkhead;
+using resources::find_unit;
+
+namespace {
+
+struct Row {
+    std::string what;
+    std::string cgroup_path;
+    std::string cgroups_path;
+    std::string name; // empty: no unit
+    std::string path;
+};
+
+} // namespace
+
+TEST_CASE("the unit of a container's cgroup") {
+    const std::string scope = "/machine.slice/libpod-0123.scope";
+    const std::string systemd = "machine.slice:libpod:0123";
+    const std::vector<Row> table{
+        {"runc", scope, systemd, "libpod-0123.scope", scope},
+        {"crun's leaf", scope + "/container", systemd, "libpod-0123.scope", scope},
+        {"nested slices", "/kubepods.slice/kubepods-pod1.slice/cri-containerd-01.scope",
+         "kubepods-pod1.slice:cri-containerd:01", "cri-containerd-01.scope",
+         "/kubepods.slice/kubepods-pod1.slice/cri-containerd-01.scope"},
+        {"cgroupsPath left out", "/system.slice/runc-x.scope", "", "runc-x.scope", "/system.slice/runc-x.scope"},
+        {"two empty parts", "/system.slice/runc-x.scope", "::x", "runc-x.scope", "/system.slice/runc-x.scope"},
+        {"a scope at the root", "/x.scope", systemd, "x.scope", "/x.scope"},
+        {"a scope in a scope", "/a.scope/b.scope", systemd, "b.scope", "/a.scope/b.scope"},
+        {"cgroupfs", "/libpod_parent/libpod-0123", "/libpod_parent/libpod-0123", "", ""},
+        {"cgroupfs below a scope", "/user.slice/session-1.scope/libpod-0123", "/user.slice/session-1.scope/libpod-0123",
+         "", ""},
+        {"cgroupfs, one colon", scope, "/a:b", "", ""},
+        {"cgroupfs, three colons", scope, "/a:b:c:d", "", ""},
+        {"podman's split cgroups", "/system.slice/x.service/libpod-payload-0123",
+         "/system.slice/x.service/libpod-payload-0123", "", ""},
+        {"a service", "/system.slice/x.service", systemd, "", ""},
+        {"a slice", "/machine.slice", systemd, "", ""},
+        {"two levels below", scope + "/container/sub", systemd, "", ""},
+        {"a name that only begins so", "/machine.slice/x.scopes", systemd, "", ""},
+        {"the root", "/", systemd, "", ""},
+        {"nothing", "", systemd, "", ""},
+    };
+    for (const auto& row : table) {
+        CAPTURE(row.what);
+        const auto unit = find_unit(row.cgroup_path, row.cgroups_path);
+        CHECK(unit.has_value() == !row.name.empty());
+        CHECK((unit ? unit->name : "") == row.name);
+        CHECK((unit ? unit->path : "") == row.path);
+    }
+}
+
+TEST_CASE("without busctl the unit cannot be told, and the line says what to do") {
+    const test::FailingCall missing(SYS_faccessat, ENOENT);
+    const auto set = resources::set_unit_properties({.name = "x.scope", .path = "/x.scope"}, {{"MemoryMax", 1}});
+    REQUIRE(!set);
+    CHECK(set.error().code == Code::unsupported);
+    CHECK(set.error().what ==
+          "with systemd's cgroup driver this needs busctl, and there is no /usr/bin/busctl; install "
+          "systemd's client programs, or the shim");
+}
+
+TEST_CASE("what else keeps busctl from running is told as it is") {
+    const test::FailingCall failing(SYS_pipe2, EMFILE);
+    const auto set = resources::set_unit_properties({.name = "x.scope", .path = "/x.scope"}, {{"MemoryMax", 1}});
+    REQUIRE(!set);
+    CHECK((set.error().number == EMFILE || set.error().code == Code::unsupported)); // no busctl on this machine
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/oci/request.h"
+#include "runtime/resources/container.h"
+#include "runtime/sys/procfs.h"
+
+#include <string>
+#include <utility>
+
+namespace bulkhead::test {
+
+// A process that is taken for a container's, with what its bundle and its engine would say.
+struct FakeContainer {
+    explicit FakeContainer(pid_t pid) : process(sys::Process::open(pid).value()) {}
+
+    [[nodiscard]] resources::Container get() const { return {.process = process, .spec = spec, .engine = engine}; }
+
+    sys::Process process;
+    oci::Spec spec;
+    oci::Engine engine;
+};
+
+inline oci::Setting asked(oci::Key key, std::uint64_t value) {
+    return {.key = key,
+            .annotation = "io.bulkhead." + std::string(oci::info_of(key).name),
+            .text = std::to_string(value),
+            .value = value,
+            .for_one_container = false};
+}
+
+} // namespace bulkhead::test

@@ -186,7 +186,7 @@ Result<void> create_runtime(const oci::State& state, const Arguments& arguments,
     if (done) {
         return {};
     }
-    const Container container{.process = process, .spec = order.spec, .engine = order.engine};
+    const Container container{.id = state.id, .process = process, .spec = order.spec, .engine = order.engine};
     auto limited = limit(container, order.plan, state, entry, report);
     if (!limited) {
         static_cast<void>(entry.remove()); // what could not be removed, gc finds by its dead process

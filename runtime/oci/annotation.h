@@ -37,12 +37,14 @@ struct KeyInfo {
 };
 
 constexpr std::uint64_t any_bytes = INT64_MAX;
+constexpr std::uint64_t largest_page = 65536;  // less is no page at all on some machines, and the kernel rounds down
 constexpr std::uint64_t most_pids = 4'194'304; // PID_MAX_LIMIT (include/linux/threads.h)
 
 constexpr std::array<KeyInfo, key_count> annotation_keys{{
     {Key::shm_size, "shm-size", ValueType::bytes, 1, any_bytes, "Size of /dev/shm."},
-    {Key::memory_max, "memory-max", ValueType::bytes, 1, any_bytes, "Hard limit of the cgroup's memory."},
-    {Key::memory_high, "memory-high", ValueType::bytes, 1, any_bytes, "Memory above which the cgroup is throttled."},
+    {Key::memory_max, "memory-max", ValueType::bytes, largest_page, any_bytes, "Hard limit of the cgroup's memory."},
+    {Key::memory_high, "memory-high", ValueType::bytes, largest_page, any_bytes,
+     "Memory above which the cgroup is throttled."},
     {Key::memory_low, "memory-low", ValueType::bytes, 0, any_bytes, "Memory that is protected from reclaim."},
     {Key::memory_swap_max, "memory-swap-max", ValueType::bytes, 0, any_bytes, "Hard limit of the cgroup's swap alone."},
     {Key::memory_oom_group, "memory-oom-group", ValueType::boolean, 0, 1,

@@ -65,9 +65,11 @@ Result<std::uint64_t> parse_value(const KeyInfo& info, std::string_view text) {
 
 Result<std::uint64_t> parse_in_range(const KeyInfo& info, std::string_view text) {
     TRY_ASSIGN(const auto value, parse_value(info, text));
+    if (value == 0 && info.least > 0) {
+        return fail(Code::invalid_annotation, "is 0, which would be no limit or no room; write more or leave it out");
+    }
     if (value < info.least) {
-        return fail(Code::invalid_annotation, "is 0, which would be no limit or no room; write at least " +
-                                                  std::to_string(info.least) + " or leave it out");
+        return fail(Code::invalid_annotation, "is too little; write at least " + std::to_string(info.least));
     }
     if (value > info.most) {
         return fail(Code::invalid_annotation,

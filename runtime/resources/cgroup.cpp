@@ -112,7 +112,7 @@ private:
     Result<void> add(const Setting& setting) {
         const auto& knob = knob_of(setting.key);
         TRY_ASSIGN(const auto place, own_place(cgroup_text_, our_cgroup_text_, knob.controller));
-        const auto unit = find_unit(place.path, container_.spec.cgroups_path);
+        const auto unit = find_unit(place.path, container_.spec.cgroups_path, container_.id);
         TRY(check_use(setting, place));
         if (place.version == CgroupVersion::v1) {
             return add_v1(setting, knob, place, unit);
@@ -152,7 +152,10 @@ private:
         TRY_ASSIGN(const auto old_limit, parse_limit(old_text));
         const bool protection = setting.key == Key::memory_low; // 0 where the engine set none: to be raised
         if (protection ? old_limit == wanted : holds(old_limit, wanted)) {
-            note_if_tighter(setting, old_limit, wanted);
+            const bool scope_above = unit && unit->path == place.path && !leaf_is(place);
+            if (old_limit < wanted && !scope_above) { // there it is systemd's DefaultTasksMax, not the engine's
+                note_kept(setting, *old_limit);
+            }
             return {};
         }
         TRY(add_write(place, file, old_text, std::to_string(wanted)));
@@ -162,13 +165,13 @@ private:
         return {};
     }
 
-    void note_if_tighter(const Setting& setting, Limit old_limit, std::uint64_t wanted) {
-        if (old_limit < wanted) {
-            const auto error = setting.explain({.what = "kept at the engine's " + amount(setting.key, *old_limit)});
-            if (std::ranges::find(limits_.notes_, error.what) == limits_.notes_.end()) {
-                limits_.notes_.push_back(error.what);
-            }
-        }
+    [[nodiscard]] bool leaf_is(const CgroupPlace& place) const {
+        return sys::find_cgroup(cgroup_text_, place.controller) == place;
+    }
+
+    void note_kept(const Setting& setting, std::uint64_t engines) {
+        limits_.notes_.push_back(
+            setting.explain({.what = "kept at the engine's " + amount(setting.key, engines)}).what);
     }
 
     // systemd writes memory.oom.group from OOMPolicy=, which cannot be set on a running scope: under runc its next
@@ -177,7 +180,9 @@ private:
                                const std::optional<SystemdUnit>& unit) {
         TRY_ASSIGN(const auto old_text, read(place, "memory.oom.group"));
         if (old_text == "1" || setting.value == 0) {
-            note_if_tighter(setting, old_text == "1" ? Limit{1} : Limit{0}, setting.value);
+            if (old_text == "1" && setting.value == 0) {
+                note_kept(setting, 1);
+            }
             return {};
         }
         if (unit && unit->path == place.path) {

@@ -14,21 +14,29 @@ namespace {
 constexpr const char* busctl = "/usr/bin/busctl";
 constexpr std::chrono::milliseconds deadline{3000};
 
-bool is_systemd_form(std::string_view cgroups_path) {
-    return cgroups_path.empty() || std::ranges::count(cgroups_path, ':') == 2;
-}
-
 std::string_view last_component(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+// Whether `unit` is the scope that a runtime with the systemd driver makes for this container.
+bool is_named_by(std::string_view unit, std::string_view cgroups_path, std::string_view id) {
+    if (cgroups_path.empty()) {
+        return unit.ends_with(std::string("-").append(id).append(".scope"));
+    }
+    if (std::ranges::count(cgroups_path, ':') != 2) {
+        return false;
+    }
+    const auto name = cgroups_path.rfind(':') + 1;
+    const auto prefix = cgroups_path.find(':') + 1;
+    const auto words = cgroups_path.substr(prefix, name - 1 - prefix);
+    return unit ==
+           std::string(words).append(words.empty() ? "" : "-").append(cgroups_path.substr(name)).append(".scope");
+}
 
 } // namespace
 
-std::optional<SystemdUnit> find_unit(std::string_view cgroup_path, std::string_view cgroups_path) {
-    if (!is_systemd_form(cgroups_path)) {
-        return std::nullopt;
-    }
+std::optional<SystemdUnit> find_unit(std::string_view cgroup_path, std::string_view cgroups_path, std::string_view id) {
     const auto parent = cgroup_path.substr(0, cgroup_path.rfind('/'));
     for (const auto path : {cgroup_path, parent}) {
-        if (path.ends_with(".scope")) {
+        if (is_named_by(last_component(path), cgroups_path, id)) {
             return SystemdUnit{.name = std::string(last_component(path)), .path = std::string(path)};
         }
     }

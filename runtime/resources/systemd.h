@@ -19,10 +19,12 @@ struct SystemdUnit {
     std::string path; // "/machine.slice/libpod-0123.scope"
 };
 
-// nullopt with the cgroupfs driver. `cgroups_path` is config.json's: the systemd driver's has the form
-// SLICE:PREFIX:NAME, or is left out. The unit is the cgroup itself (runc) or its parent (crun puts the process into a
-// leaf of the scope).
-[[nodiscard]] std::optional<SystemdUnit> find_unit(std::string_view cgroup_path, std::string_view cgroups_path);
+// nullopt with the cgroupfs driver. `cgroups_path` is config.json's: with the systemd driver it is SLICE:PREFIX:NAME,
+// which makes PREFIX-NAME.scope, or is left out, and the runtime takes its own name and the container's `id`. Only the
+// cgroup itself (runc) or its parent (crun puts the process into a leaf of the scope) can be it, and only by that name:
+// with cgroupfs a container may lie in the scope of whoever started it.
+[[nodiscard]] std::optional<SystemdUnit> find_unit(std::string_view cgroup_path, std::string_view cgroups_path,
+                                                   std::string_view id);
 
 struct UnitProperty {
     std::string name; // "MemoryMax" (org.freedesktop.systemd1(5)); all of type t

@@ -26,7 +26,7 @@ struct Refused {
 };
 
 const std::string prefix(oci::our_prefix);
-const std::string zero = "is 0, which would be no limit or no room; write at least 1 or leave it out";
+const std::string zero = "is 0, which would be no limit or no room; write more or leave it out";
 const std::string no_name = "what follows the slash is not a container's name";
 
 std::string nearest(const std::string& name) { return "unknown annotation; the nearest known one is " + prefix + name; }
@@ -98,6 +98,7 @@ TEST_CASE("a value that makes no sense is refused with the key, the value and th
         {"shm-size", "0", zero},
         {"shm-size", "0Gi", zero},
         {"memory-max", "0", zero},
+        {"memory-max", "4095", "is too little; write at least 65536"},
         {"memory-high", "0", zero},
         {"pids-max", "0", zero},
         {"shm-size", "", "is empty; write a number"},

@@ -31,10 +31,15 @@ TEST_CASE("the unit of a container's cgroup") {
         {"nested slices", "/kubepods.slice/kubepods-pod1.slice/cri-containerd-01.scope",
          "kubepods-pod1.slice:cri-containerd:01", "cri-containerd-01.scope",
          "/kubepods.slice/kubepods-pod1.slice/cri-containerd-01.scope"},
-        {"cgroupsPath left out", "/system.slice/runc-x.scope", "", "runc-x.scope", "/system.slice/runc-x.scope"},
-        {"two empty parts", "/system.slice/runc-x.scope", "::x", "runc-x.scope", "/system.slice/runc-x.scope"},
-        {"a scope at the root", "/x.scope", systemd, "x.scope", "/x.scope"},
-        {"a scope in a scope", "/a.scope/b.scope", systemd, "b.scope", "/a.scope/b.scope"},
+        {"cgroupsPath left out", "/system.slice/runc-0123.scope", "", "runc-0123.scope",
+         "/system.slice/runc-0123.scope"},
+        {"cgroupsPath left out, the caller's scope", "/user.slice/session-1.scope/0123", "", "", ""},
+        {"cgroupsPath left out, no container's scope", "/user.slice/session-1.scope", "", "", ""},
+        {"no prefix", "/system.slice/x.scope", "::x", "x.scope", "/system.slice/x.scope"},
+        {"another container's scope", "/machine.slice/libpod-4567.scope", systemd, "", ""},
+        {"a scope at the root", "/libpod-0123.scope", systemd, "libpod-0123.scope", "/libpod-0123.scope"},
+        {"a scope in a scope", "/a.scope/libpod-0123.scope", systemd, "libpod-0123.scope",
+         "/a.scope/libpod-0123.scope"},
         {"cgroupfs", "/libpod_parent/libpod-0123", "/libpod_parent/libpod-0123", "", ""},
         {"cgroupfs below a scope", "/user.slice/session-1.scope/libpod-0123", "/user.slice/session-1.scope/libpod-0123",
          "", ""},
@@ -51,7 +56,7 @@ TEST_CASE("the unit of a container's cgroup") {
     };
     for (const auto& row : table) {
         CAPTURE(row.what);
-        const auto unit = find_unit(row.cgroup_path, row.cgroups_path);
+        const auto unit = find_unit(row.cgroup_path, row.cgroups_path, "0123");
         CHECK(unit.has_value() == !row.name.empty());
         CHECK((unit ? unit->name : "") == row.name);
         CHECK((unit ? unit->path : "") == row.path);

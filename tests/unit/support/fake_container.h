@@ -14,7 +14,9 @@ namespace bulkhead::test {
 struct FakeContainer {
     explicit FakeContainer(pid_t pid) : process(sys::Process::open(pid).value()) {}
 
-    [[nodiscard]] resources::Container get() const { return {.id = id, .process = process, .spec = spec, .engine = engine}; }
+    [[nodiscard]] resources::Container get() const {
+        return {.id = id, .process = process, .spec = spec, .engine = engine};
+    }
 
     std::string id = "0123";
     sys::Process process;

@@ -9,6 +9,8 @@ namespace bulkhead::oci {
 
 namespace {
 
+constexpr std::size_t longest_value = 64; // receipts keep what was asked word for word, and are bounded
+
 std::string named(std::string_view annotation, std::string_view text) {
     return std::string(annotation.substr(0, 128)).append("=").append(in_quotes(text));
 }
@@ -103,6 +105,9 @@ Result<ParsedKey> parse_key(std::string_view annotation) {
 Result<std::optional<Setting>> parse_setting(const Annotation& annotation,
                                              const std::optional<std::string>& container_name) {
     TRY_ASSIGN(const auto key, parse_key(annotation.key));
+    if (annotation.value.size() > longest_value) {
+        return fail(Code::invalid_annotation, "is longer than " + std::to_string(longest_value) + " characters");
+    }
     TRY_ASSIGN(const auto value, parse_in_range(*key.info, annotation.value));
     if (!key.bare && !container_name) {
         return fail(Code::malformed_input, "the engine's annotations do not tell this container's name");

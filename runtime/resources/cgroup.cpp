@@ -113,6 +113,10 @@ private:
         const auto& knob = knob_of(setting.key);
         TRY_ASSIGN(const auto place, own_place(cgroup_text_, our_cgroup_text_, knob.controller));
         const auto unit = find_unit(place.path, container_.spec.cgroups_path, container_.id);
+        const auto ours = sys::find_cgroup(our_cgroup_text_, knob.controller);
+        if (unit && ours && is_within(ours->path, unit->path)) {
+            return unsupported("the scope " + in_quotes(unit->name) + " holds whoever started the container as well");
+        }
         TRY(check_use(setting, place));
         if (place.version == CgroupVersion::v1) {
             return add_v1(setting, knob, place, unit);
@@ -209,9 +213,10 @@ private:
     // v1 limits memory and swap together: with memory alone lowered, as much more swap could be used.
     Result<void> keep_v1_swap(const Setting& setting, const CgroupPlace& place) {
         const auto old_text = read(place, "memory.memsw.limit_in_bytes");
-        if (!old_text) {
+        if (!old_text && old_text.error().code == Code::unsupported) {
             return {}; // the kernel counts no swap
         }
+        TRY(old_text);
         TRY_ASSIGN(const auto old_sum, parse_limit(*old_text));
         TRY_ASSIGN(const auto old_memory, parse_limit(limits_.writes_.back().old_value));
         if (!old_sum || !old_memory || *old_sum < *old_memory) {

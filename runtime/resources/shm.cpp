@@ -71,6 +71,20 @@ Result<void> require_engines_shm(const Container& container, const sys::Place& p
     return {};
 }
 
+// A tmpfs that the runtime has just made is mounted once. One of the host's is there twice, where the host has it and
+// where it is bound: config.json's word for what lies on /dev/shm is not enough, since a bind to another place may have
+// got there through a symlink in the image.
+Result<void> require_mounted_once(const Container& container, const sys::Place& place) {
+    TRY_ASSIGN(const auto mountinfo, container.process.mountinfo());
+    TRY_ASSIGN(const auto count, sys::count_mounts(mountinfo.borrow(), place.device));
+    if (count != 1) {
+        return not_allowed(
+            "/dev/shm is a tmpfs that is mounted elsewhere as well; only one that the engine made for the "
+            "container can be resized");
+    }
+    return {};
+}
+
 Result<void> require_containers_own_kind(const Container& container, const sys::Place& place) {
     TRY_ASSIGN(const auto host, is_hosts(place, "/dev/shm"));
     if (host) {
@@ -80,7 +94,7 @@ Result<void> require_containers_own_kind(const Container& container, const sys::
     if (!place.tmpfs) {
         return unsupported("/dev/shm is a volume, not a tmpfs; remove the mount on /dev/shm");
     }
-    return container.spec.dev_shm.kind == oci::MountKind::tmpfs ? Result<void>{}
+    return container.spec.dev_shm.kind == oci::MountKind::tmpfs ? require_mounted_once(container, place)
                                                                 : require_engines_shm(container, place);
 }
 

@@ -5,6 +5,7 @@
 #include "runtime/sys/file.h"
 
 #include <array>
+#include <sys/sysmacros.h>
 
 namespace bulkhead::sys {
 
@@ -35,6 +36,28 @@ std::string unescape(std::string_view text) {
     return out;
 }
 
+// Hands every line to `take` until that says false.
+template <typename Take>
+Result<void> walk_lines(BorrowedFd mountinfo, Take take) {
+    std::string pending;
+    std::array<char, 4096> chunk{}; // /proc gives no more at once
+    for (;;) {
+        TRY_ASSIGN(const auto count, read_some(mountinfo, chunk.data(), chunk.size()));
+        if (count == 0) {
+            return {};
+        }
+        pending.append(chunk.data(), count);
+        std::size_t begin = 0;
+        for (auto end = pending.find('\n'); end != std::string::npos; end = pending.find('\n', begin)) {
+            if (!take(std::string_view(pending).substr(begin, end - begin))) {
+                return {};
+            }
+            begin = end + 1;
+        }
+        pending.erase(0, begin);
+    }
+}
+
 } // namespace
 
 std::optional<MountInfo> parse_mountinfo_line(std::string_view line) {
@@ -62,24 +85,27 @@ std::optional<MountInfo> parse_mountinfo_line(std::string_view line) {
 
 Result<std::optional<MountInfo>> find_mount(BorrowedFd mountinfo, std::uint64_t id) {
     const std::string prefix = std::to_string(id) + " ";
-    std::string pending;
-    std::array<char, 4096> chunk{}; // /proc gives no more at once
-    for (;;) {
-        TRY_ASSIGN(const auto count, read_some(mountinfo, chunk.data(), chunk.size()));
-        if (count == 0) {
-            return std::nullopt;
+    std::optional<MountInfo> found;
+    TRY(walk_lines(mountinfo, [&](std::string_view line) {
+        const bool ours = line.starts_with(prefix);
+        if (ours) {
+            found = parse_mountinfo_line(line);
         }
-        pending.append(chunk.data(), count);
-        std::size_t begin = 0;
-        for (auto end = pending.find('\n'); end != std::string::npos; end = pending.find('\n', begin)) {
-            const auto line = std::string_view(pending).substr(begin, end - begin);
-            if (line.starts_with(prefix)) {
-                return parse_mountinfo_line(line);
-            }
-            begin = end + 1;
-        }
-        pending.erase(0, begin);
-    }
+        return !ours;
+    }));
+    return found;
+}
+
+Result<std::size_t> count_mounts(BorrowedFd mountinfo, dev_t device) {
+    const std::string wanted = std::to_string(major(device)) + ":" + std::to_string(minor(device));
+    std::size_t count = 0;
+    TRY(walk_lines(mountinfo, [&](std::string_view line) {
+        next_word(line); // id
+        next_word(line); // parent
+        count += next_word(line) == wanted ? 1U : 0U;
+        return true;
+    }));
+    return count;
 }
 
 } // namespace bulkhead::sys

@@ -5,10 +5,12 @@
 #include "runtime/base/error.h"
 #include "runtime/base/unique_fd.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 
 namespace bulkhead::sys {
 
@@ -25,5 +27,8 @@ struct MountInfo {
 
 // The mount `id` in an open mountinfo file; nullopt where it is not listed. Reads no further than needed.
 [[nodiscard]] Result<std::optional<MountInfo>> find_mount(BorrowedFd mountinfo, std::uint64_t id);
+
+// How many mounts of the file system `device` an open mountinfo file lists.
+[[nodiscard]] Result<std::size_t> count_mounts(BorrowedFd mountinfo, dev_t device);
 
 } // namespace bulkhead::sys

@@ -220,6 +220,9 @@ Result<void> release_shm(const ShmRecord& record) {
         return {};
     }
     const auto root = sys::open_at(sys::working_directory, record.source, O_PATH | O_DIRECTORY);
+    if (!root && root.error().number != ENOENT) {
+        return std::unexpected(root.error());
+    }
     if (!root) {
         return {}; // the engine has taken it away
     }

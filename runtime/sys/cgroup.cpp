@@ -94,6 +94,7 @@ Result<Cgroup> Cgroup::open(const CgroupPlace& place) {
     }
     TRY_ASSIGN(const auto status, status_of(cgroup.directory_.borrow()));
     cgroup.inode_ = status.inode;
+    cgroup.has_children_ = status.links > 2;
     return cgroup;
 }
 
@@ -117,6 +118,9 @@ Result<void> Cgroup::write(const std::string& file, std::string_view value) cons
 
 Result<bool> Cgroup::empty() const {
     if (version_ == CgroupVersion::v1) {
+        if (has_children_) { // v1 does not say what they hold
+            return false;
+        }
         TRY_ASSIGN(const auto processes, read("cgroup.procs"));
         return processes.empty();
     }

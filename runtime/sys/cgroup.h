@@ -41,12 +41,13 @@ public:
     // such file.
     [[nodiscard]] Result<std::string> read(const std::string& file) const;
     [[nodiscard]] Result<void> write(const std::string& file, std::string_view value) const;
-    // Whether it holds no process, itself or below.
+    // Whether it holds no process, itself or below. On v1 one with cgroups below it never counts as empty.
     [[nodiscard]] Result<bool> empty() const;
 
 private:
     UniqueFd directory_;
     ino_t inode_ = 0;
+    bool has_children_ = false;
     CgroupVersion version_ = CgroupVersion::v2;
 };
 

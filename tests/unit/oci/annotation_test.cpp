@@ -47,6 +47,21 @@ TEST_CASE("the table is in the order of the keys, each name once, with a line of
     CHECK(names.size() == oci::key_count);
 }
 
+TEST_CASE("the manual page has a heading for each key, in the order of the table, and for no other") {
+    const auto page = test::read_file(BULKHEAD_ANNOTATIONS_MAN_PAGE);
+    const std::string heading = "\n## " + std::string(oci::our_prefix);
+    std::vector<std::string> names;
+    for (auto at = page.find(heading); at != std::string::npos; at = page.find(heading, at + 1)) {
+        const auto begin = at + heading.size();
+        names.push_back(page.substr(begin, page.find('\n', begin) - begin));
+    }
+    std::vector<std::string> wanted;
+    for (const auto& info : annotation_keys) {
+        wanted.emplace_back(info.name);
+    }
+    CHECK(names == wanted);
+}
+
 TEST_CASE("the hooks.d file's pattern matches our keys, typos included, and nothing else") {
     const HooksFile hooks;
     const auto patterns = hooks.when.find("annotations")->object().value();

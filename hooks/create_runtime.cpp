@@ -113,11 +113,11 @@ Result<void> put_up(Walls& walls, const policy::Plan& plan, const Container& con
     return {};
 }
 
-void take_down(Walls& walls) {
-    if (walls.shm) {
-        walls.shm->undo();
-    }
-    walls.cgroup.undo();
+// Both, whatever becomes of the first.
+Result<void> take_down(Walls& walls) {
+    const auto shm = walls.shm ? walls.shm->undo() : Result<void>{};
+    const auto cgroup = walls.cgroup.undo();
+    return shm ? cgroup : shm;
 }
 
 Result<void> write_receipt(const ledger::Entry& entry, const oci::State& state, const policy::Plan& plan,
@@ -158,17 +158,26 @@ void warn(const Walls& walls, const Container& container, const Report& report) 
     }
 }
 
-// Receipt first, then the work; whatever fails is taken back.
-Result<void> limit(const Container& container, const policy::Plan& plan, const oci::State& state,
+// Receipt first, then the work; whatever fails is taken back, and the receipt with it. What could not be taken back
+// stays in the receipt: poststop, or the next container of this id, tries again.
+Result<void> limit(Walls& walls, const Container& container, const policy::Plan& plan, const oci::State& state,
                    const ledger::Entry& entry, const Report& report) {
-    TRY_ASSIGN(auto walls, prepare(plan, container));
-    TRY(write_receipt(entry, state, plan, container, walls));
-    if (auto up = put_up(walls, plan, container); !up) {
-        take_down(walls);
-        return up;
+    auto limited = write_receipt(entry, state, plan, container, walls);
+    if (limited) {
+        limited = put_up(walls, plan, container);
     }
-    warn(walls, container, report);
-    return {};
+    if (limited) {
+        warn(walls, container, report);
+        return limited;
+    }
+    auto undone = take_down(walls);
+    if (undone) {
+        undone = entry.remove();
+    }
+    if (!undone) {
+        report.warning("could not be undone, and stays in the receipt: " + undone.error().what);
+    }
+    return limited;
 }
 
 } // namespace
@@ -187,11 +196,12 @@ Result<void> create_runtime(const oci::State& state, const Arguments& arguments,
         return {};
     }
     const Container container{.id = state.id, .process = process, .spec = order.spec, .engine = order.engine};
-    auto limited = limit(container, order.plan, state, entry, report);
-    if (!limited) {
-        static_cast<void>(entry.remove()); // what could not be removed, gc finds by its dead process
+    auto walls = prepare(order.plan, container);
+    if (!walls) {
+        static_cast<void>(entry.remove()); // nothing was done; an empty directory that stays is nobody's loss
+        return std::unexpected(std::move(walls).error());
     }
-    return limited;
+    return limit(*walls, container, order.plan, state, entry, report);
 }
 
 } // namespace bulkhead::hook

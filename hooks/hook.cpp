@@ -51,12 +51,16 @@ int run_create_runtime(const oci::State& state, const Arguments& arguments, cons
     return done ? 0 : report.failure(done.error());
 }
 
-// Whatever happened: runc from 1.2 on fails the deletion of a container that is gone already. The receipt stays for gc.
-int run_poststop(const oci::State& state, const Arguments& arguments, const Report& report) {
-    if (const auto done = poststop(state, arguments); !done) {
-        report.warning(done.error().what);
-    }
+// 0, whatever happened: runc from 1.2 on fails the deletion of a container that is gone already. The receipt stays, and
+// is released when the next container of its id starts.
+int poststop_failed(const Report& report, const Error& error) {
+    report.warning(error.what);
     return 0;
+}
+
+int run_poststop(const oci::State& state, const Arguments& arguments, const Report& report) {
+    const auto done = poststop(state, arguments);
+    return done ? 0 : poststop_failed(report, done.error());
 }
 
 int run_with_input(const Arguments& arguments, const Input& input, Report& report) {
@@ -67,9 +71,11 @@ int run_with_input(const Arguments& arguments, const Input& input, Report& repor
         input.too_long ? fail(Code::malformed_input, "the state is larger than 1 MiB") : oci::parse_state(input.text);
     const auto stage = state ? stage_of(arguments, *state) : std::unexpected(state.error());
     if (!stage) {
-        // What is not about us must not fail on us, and a poststop never fails.
-        const bool silent = !input.names_us || arguments.stage == Stage::poststop;
-        return silent ? 0 : report.failure(stage.error());
+        if (!input.names_us) {
+            return 0; // what is not about us must not fail on us
+        }
+        return arguments.stage == Stage::poststop ? poststop_failed(report, stage.error())
+                                                  : report.failure(stage.error());
     }
     report.about(state->id, *stage);
     if (*stage == Stage::poststop) {

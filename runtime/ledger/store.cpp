@@ -116,6 +116,9 @@ Result<std::optional<Receipt>> Entry::read() const {
     TRY(require_private(status, file_));
     TRY_ASSIGN(const auto text, sys::read_all(file->borrow(), longest_receipt));
     TRY_ASSIGN(auto receipt, in_context("receipt " + file_, from_json(text)));
+    if (receipt.id != id_ || name_of(receipt.bundle) != file_) {
+        return fail(Code::internal, "receipt " + file_ + " is another container's; remove it");
+    }
     return receipt;
 }
 

@@ -338,11 +338,16 @@ Result<void> CgroupLimits::apply() {
     return {};
 }
 
-void CgroupLimits::undo() {
+Result<void> CgroupLimits::undo() {
+    Result<void> first;
     for (; written_ > 0; --written_) {
         const auto& write = writes_[written_ - 1];
-        static_cast<void>(this->write(write, write.old_value));
+        auto undone = this->write(write, write.old_value);
+        if (first) {
+            first = std::move(undone);
+        }
     }
+    return first;
 }
 
 std::optional<Bytes> memory_limit_in_force(const Container& container) {
@@ -359,19 +364,35 @@ std::optional<Bytes> memory_limit_in_force(const Container& container) {
     return limit && *limit ? std::optional(Bytes{**limit}) : std::nullopt;
 }
 
+namespace {
+
+// The cgroup went with its container, before we looked or while we did (a removed one's files say ENODEV); or it is not
+// where a cgroup can be.
+bool is_gone(const Error& error) {
+    return error.number == ENOENT || error.number == ENODEV || error.code == Code::unsupported;
+}
+
+Result<void> release_one(const CgroupWrite& write) {
+    TRY_ASSIGN(const auto cgroup, Cgroup::open(write.place));
+    if (cgroup.inode() != write.inode) {
+        return {}; // a later one of the same path
+    }
+    TRY_ASSIGN(const auto empty, cgroup.empty());
+    TRY_ASSIGN(const auto value, cgroup.read(write.file));
+    return empty && value == write.new_value ? cgroup.write(write.file, write.old_value) : Result<void>{};
+}
+
+} // namespace
+
 Result<void> release_cgroup(const std::vector<CgroupWrite>& writes) {
+    Result<void> first;
     for (const auto& write : std::views::reverse(writes)) {
-        const auto cgroup = Cgroup::open(write.place);
-        if (!cgroup || cgroup->inode() != write.inode) {
-            continue;
-        }
-        TRY_ASSIGN(const auto empty, cgroup->empty());
-        TRY_ASSIGN(const auto value, cgroup->read(write.file));
-        if (empty && value == write.new_value) {
-            TRY(cgroup->write(write.file, write.old_value));
+        auto released = release_one(write);
+        if (!released && !is_gone(released.error()) && first) {
+            first = std::move(released);
         }
     }
-    return {};
+    return first;
 }
 
 } // namespace bulkhead::resources

@@ -40,8 +40,9 @@ public:
     [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
     [[nodiscard]] Result<void> apply();
-    // Takes back what apply() wrote. The unit's properties stay: they end with the container's scope.
-    void undo();
+    // Takes back what apply() wrote, as far as it can; the first error otherwise. The unit's properties stay: they end
+    // with the container's scope.
+    [[nodiscard]] Result<void> undo();
 
 private:
     friend class Preparation;
@@ -63,7 +64,7 @@ private:
 [[nodiscard]] std::optional<Bytes> memory_limit_in_force(const Container& container);
 
 // Writes the old values back where the cgroup still is, holds no process and still has ours: usually it went with the
-// container. Nothing to do is success.
+// container. Nothing to do is success; otherwise all are tried and the first error is returned.
 [[nodiscard]] Result<void> release_cgroup(const std::vector<CgroupWrite>& writes);
 
 } // namespace bulkhead::resources

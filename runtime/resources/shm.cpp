@@ -190,7 +190,9 @@ Result<Shm> Shm::prepare(const oci::Setting& size, const Container& container) {
 
 Result<void> Shm::apply(const Container& container) {
     if (root_.valid()) {
-        return sys::resize_tmpfs(root_.borrow(), record_.new_size);
+        TRY(sys::resize_tmpfs(root_.borrow(), record_.new_size));
+        resized_ = true;
+        return {};
     }
     TRY_ASSIGN(const auto owner, container.process.namespace_root());
     TRY_ASSIGN(made_directory_, make_mount_point(parent_.borrow(), owner));
@@ -205,14 +207,12 @@ Result<void> Shm::apply(const Container& container) {
     return attached;
 }
 
-void Shm::undo() {
-    if (root_.valid() && !record_.shared) {
-        static_cast<void>(sys::resize_tmpfs(root_.borrow(), record_.old_size));
+Result<void> Shm::undo() {
+    if (resized_ && !record_.shared) {
+        return sys::resize_tmpfs(root_.borrow(), record_.old_size);
     }
-    if (made_directory_) {
-        // Takes the mount on it along: it lies in a mount namespace that is not ours (rmdir(2), since Linux 3.18).
-        static_cast<void>(sys::remove_directory_at(parent_.borrow(), "shm"));
-    }
+    // Takes the mount on it along: it lies in a mount namespace that is not ours (rmdir(2), since Linux 3.18).
+    return made_directory_ ? sys::remove_directory_at(parent_.borrow(), "shm") : Result<void>{};
 }
 
 Result<void> release_shm(const ShmRecord& record) {

@@ -37,13 +37,14 @@ public:
     // Sets the size, or mounts a tmpfs where the container has none.
     [[nodiscard]] Result<void> apply(const Container& container);
     // Takes apply() back while the container is still being created. What is shared stays as it is.
-    void undo();
+    [[nodiscard]] Result<void> undo();
 
 private:
     Shm() = default;
 
     UniqueFd root_;   // the tmpfs's root; not valid where one is to be made
     UniqueFd parent_; // the container's /dev, while a tmpfs is to be made
+    bool resized_ = false;
     bool made_directory_ = false;
     ShmRecord record_;
 };

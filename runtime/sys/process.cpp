@@ -37,7 +37,7 @@ Milliseconds now() {
                                                     std::chrono::nanoseconds(time.tv_nsec));
 }
 
-// In the child, after vfork-like fork: only async-signal-safe calls, and no way back.
+// In the child: only async-signal-safe calls, and no way back.
 [[noreturn]] void become(const std::vector<char*>& arguments, int null, int output) {
     static_cast<void>(::signal(SIGPIPE, SIG_DFL));
     char* environment[] = {nullptr};

@@ -235,6 +235,19 @@ TEST_CASE("a receipt that is damaged or somebody else's is an error with its nam
     CHECK(std::filesystem::exists("/etc/passwd"));
 }
 
+TEST_CASE("a receipt of another container in our place is refused (root only)" * root_only) {
+    const Fixture fixture;
+    const auto entry = fixture.store.entry("web", bundle);
+    REQUIRE(entry);
+    for (const auto& other : {receipt("other"), receipt("web", "/run/other")}) {
+        REQUIRE(entry->write(other));
+        const auto read = entry->read();
+        REQUIRE(!read);
+        CHECK(read.error().code == Code::internal);
+        CHECK(read.error().what.contains("is another container's; remove it"));
+    }
+}
+
 TEST_CASE("reading a receipt does not hang on a FIFO (root only)" * root_only) {
     const Fixture fixture;
     const auto entry = fixture.store.entry("web", bundle);

@@ -73,7 +73,7 @@ TEST_CASE("nothing asked for: nothing is looked at") {
     REQUIRE(limits);
     CHECK(limits->record().empty());
     CHECK(limits->apply());
-    limits->undo();
+    CHECK(limits->undo());
     CHECK(FailingCall::seen() == 0);
 }
 
@@ -111,11 +111,30 @@ TEST_CASE("pids: tightened, remembered and taken back (root, cgroup pids)" *
     CHECK(box.cgroup.read("pids.max") == "max"); // prepare() writes nothing
     REQUIRE(limits.apply());
     CHECK(box.cgroup.read("pids.max") == "50");
-    limits.undo();
+    CHECK(limits.undo());
     CHECK(box.cgroup.read("pids.max") == "max");
     REQUIRE(box.cgroup.write("pids.max", "60"));
-    limits.undo(); // twice is as good as once
+    CHECK(limits.undo()); // twice is as good as once
     CHECK(box.cgroup.read("pids.max") == "60");
+}
+
+TEST_CASE("pids: what cannot be undone is told (root, cgroup pids)" * doctest::skip(!ScratchCgroup::possible("pids"))) {
+    const InCgroup box("pids");
+    auto limits = box.prepare({asked(Key::pids_max, 50)});
+    REQUIRE(limits.apply());
+    const FailingCall failing(SYS_openat, EMFILE);
+    const auto undone = limits.undo();
+    REQUIRE(!undone);
+    CHECK(undone.error().number == EMFILE);
+}
+
+TEST_CASE("release: what cannot be looked at is not taken for gone (root, cgroup pids)" *
+          doctest::skip(!ScratchCgroup::possible("pids"))) {
+    const ScratchCgroup cgroup("pids");
+    const FailingCall failing(SYS_openat, EMFILE);
+    const auto released = resources::release_cgroup({pids_write(cgroup, "max", "50")});
+    REQUIRE(!released);
+    CHECK(released.error().number == EMFILE);
 }
 
 TEST_CASE("pids: the engine's tighter value stays and is told (root, cgroup pids)" *
@@ -159,7 +178,7 @@ TEST_CASE("pids: a write that the kernel refuses is told with its value (root, c
         const FailingCall failing(SYS_write, EIO);
         CHECK(limits.apply().error().code == Code::system);
     }
-    limits.undo();
+    CHECK(limits.undo());
     CHECK(box.cgroup.read("pids.max") == "max");
 }
 
@@ -226,7 +245,7 @@ TEST_CASE("memory on v1: whole pages, the swap kept, all taken back (root, cgrou
     const auto above = box.prepare({asked(Key::memory_max, 65 * mebibyte)});
     CHECK(
         (above.notes() == std::vector<std::string>{"io.bulkhead.memory-max=\"68157440\": kept at the engine's 64Mi"}));
-    limits.undo();
+    CHECK(limits.undo());
     CHECK(box.cgroup.read("memory.limit_in_bytes") == unlimited);
 }
 
@@ -266,7 +285,7 @@ TEST_CASE("memory on v1: swap is limited together with memory (root, cgroup v1 m
         const FailingCall failing(SYS_write, EIO, 1);
         CHECK(!both.apply());
     }
-    both.undo(); // only the first of them had been written
+    CHECK(both.undo()); // only the first of them had been written
     const auto unlimited = box.cgroup.read("memory.limit_in_bytes");
     CHECK(unlimited == both.record()[0].old_value);
     REQUIRE(both.apply());
@@ -278,8 +297,8 @@ TEST_CASE("memory on v1: swap is limited together with memory (root, cgroup v1 m
     REQUIRE(lower.apply());
     CHECK(box.cgroup.read("memory.limit_in_bytes") == std::to_string(32 * mebibyte));
     CHECK(box.cgroup.read("memory.memsw.limit_in_bytes") == std::to_string(48 * mebibyte));
-    lower.undo();
-    both.undo();
+    CHECK(lower.undo());
+    CHECK(both.undo());
     CHECK(box.cgroup.read("memory.limit_in_bytes") == unlimited);
     CHECK(box.cgroup.read("memory.memsw.limit_in_bytes") == both.record()[1].old_value);
 }

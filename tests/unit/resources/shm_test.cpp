@@ -117,7 +117,7 @@ TEST_CASE("shm of the container's own: resized, and undone (root, mounts of its 
               findings.expect(shm.record().source.empty() && !shm.record().shared, "record");
               box.apply(shm);
               box.expect_shm("8388608");
-              shm.undo();
+              findings.expect(shm.undo().has_value(), "undo");
               box.expect_shm(four_mebibytes);
           }) == "");
 }
@@ -165,7 +165,7 @@ TEST_CASE("shm that the engine made for the container (root, mounts of its own)"
               findings.expect(!shm.record().shared, "shared");
               box.apply(shm);
               findings.expect_equal(tmpfs_at(box.host()), "8388608");
-              shm.undo();
+              findings.expect(shm.undo().has_value(), "undo");
               findings.expect_equal(tmpfs_at(box.host()), four_mebibytes);
           }) == "");
 }
@@ -177,7 +177,7 @@ TEST_CASE("shm of a pod has one size and never shrinks (root, mounts of its own)
               auto shm = box.prepare(8 * mebibyte);
               findings.expect(shm.record().shared, "not shared");
               box.apply(shm);
-              shm.undo();
+              findings.expect(shm.undo().has_value(), "undo");
               findings.expect_equal(tmpfs_at(box.host()), "8388608");
               auto one = shm_size(8 * mebibyte);
               one.for_one_container = true;
@@ -284,7 +284,7 @@ TEST_CASE("no shm: one is made in the container's mount namespace, and undone (r
               struct stat status{};
               findings.expect(::stat(there.c_str(), &status) == 0 && (status.st_mode & 07777U) == 01777, "mode");
               box.expect_shm("none"); // not in ours
-              shm->undo();
+              findings.expect(shm->undo().has_value(), "undo");
               findings.expect(!std::filesystem::exists(there), "undo() left the directory");
           }) == "");
 }
@@ -296,7 +296,7 @@ TEST_CASE("no shm: a directory of the image's stays where it was (root, mounts o
               box.apply(shm);
               box.expect_shm("1048576");
               ::umount(box.root("/dev/shm").c_str());
-              shm.undo();
+              findings.expect(shm.undo().has_value(), "undo");
               findings.expect(std::filesystem::exists(box.root("/dev/shm")), "undo() removed it");
           }) == "");
 }
@@ -310,7 +310,7 @@ TEST_CASE("no shm and a read-only /dev (root, mounts of its own)" * needs_mounts
               findings.expect_equal(applied ? "" : applied.error().what,
                                     "the container has no /dev/shm and its root is read-only; make the directory in "
                                     "the image");
-              shm.undo();
+              findings.expect(shm.undo().has_value(), "undo");
           }) == "");
 }
 

@@ -84,6 +84,12 @@ int run_with_input(const Arguments& arguments, const Input& input, Report& repor
     return input.names_us ? run_create_runtime(*state, arguments, report) : 0;
 }
 
+// A container that is gone cannot be helped by a failure: at poststop as poststop_failed() has it.
+int wrong_arguments(const Error& error, const Result<Input>& input, const Report& report) {
+    const auto state = input ? oci::parse_state(input->text) : std::unexpected(input.error());
+    return state && state->status == oci::Status::stopped ? poststop_failed(report, error) : report.failure(error);
+}
+
 } // namespace
 
 int run(std::span<char*> arguments) {
@@ -95,7 +101,7 @@ int run(std::span<char*> arguments) {
     const auto parsed = parse_arguments(arguments);
     Report report(parsed ? parsed->state_dir : Arguments{}.state_dir);
     if (!parsed) {
-        return report.failure(parsed.error());
+        return wrong_arguments(parsed.error(), input, report);
     }
     if (!ready || !input) {
         return report.failure(ready ? input.error() : ready.error());

@@ -25,11 +25,13 @@ constexpr std::uint64_t largest = std::numeric_limits<std::int64_t>::max();
 
 std::unexpected<Error> invalid(std::string what) { return fail(Code::invalid_annotation, std::move(what)); }
 
+std::unexpected<Error> too_large() { return invalid("is larger than 9223372036854775807; write less"); }
+
 Result<std::uint64_t> parse_digits(std::string_view digits) {
     std::uint64_t value = 0;
     const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     if (failure == std::errc::result_out_of_range || (failure == std::errc{} && value > largest)) {
-        return invalid("is larger than 9223372036854775807");
+        return too_large();
     }
     if (failure != std::errc{} || end != digits.data() + digits.size()) {
         return invalid("is not a number of decimal digits");
@@ -101,7 +103,7 @@ Result<Bytes> parse_bytes(std::string_view text) {
     }
     TRY_ASSIGN(const auto number, parse_digits(digits));
     if (number > largest / *factor) {
-        return invalid("is larger than 9223372036854775807");
+        return too_large();
     }
     return Bytes{number * *factor};
 }
@@ -117,7 +119,7 @@ Result<Count> parse_count(std::string_view text) {
 
 Result<bool> parse_boolean(std::string_view text) {
     if (text != "true" && text != "false") {
-        return invalid(R"(is neither "true" nor "false")");
+        return invalid(R"(is neither "true" nor "false"; write one of them)");
     }
     return text == "true";
 }

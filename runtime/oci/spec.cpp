@@ -6,6 +6,7 @@
 #include "runtime/oci/json.h"
 #include "runtime/sys/file.h"
 
+#include <cerrno>
 #include <sys/stat.h>
 
 namespace bulkhead::oci {
@@ -151,12 +152,17 @@ Result<Spec> parse_spec(std::string_view text, std::string_view bundle) {
 
 Result<Spec> read_spec(const std::string& bundle) {
     const auto path = bundle + "/config.json";
-    TRY_ASSIGN(const auto file, sys::open_at(sys::working_directory, path, O_RDONLY | O_NONBLOCK | O_NOCTTY));
-    TRY_ASSIGN(const auto status, sys::status_of(file.borrow()));
+    auto file = sys::open_at(sys::working_directory, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (!file) {
+        const bool missing = file.error().number == ENOENT || file.error().number == ENOTDIR;
+        return missing ? fail(Code::malformed_input, path + " is not there; the state's bundle is wrong")
+                       : std::unexpected(std::move(file).error());
+    }
+    TRY_ASSIGN(const auto status, sys::status_of(file->borrow()));
     if (!S_ISREG(status.mode)) {
         return fail(Code::malformed_input, path + " is not a regular file");
     }
-    TRY_ASSIGN(const auto text, in_context(path, sys::read_all(file.borrow(), longest_config)));
+    TRY_ASSIGN(const auto text, in_context(path, sys::read_all(file->borrow(), longest_config)));
     return in_context(path, parse_spec(text, bundle));
 }
 

@@ -40,13 +40,14 @@ Result<bool> is_hosts(const sys::Place& place, const std::string& path) {
     return false;
 }
 
-Result<sys::MountInfo> mount_of(const Container& container, const sys::Place& place) {
+// The mount that `place` lies on, and how often its file system is mounted where the container is.
+Result<sys::MountSurvey> survey(const Container& container, const sys::Place& place) {
     TRY_ASSIGN(const auto mountinfo, container.process.mountinfo());
-    TRY_ASSIGN(auto mount, sys::find_mount(mountinfo.borrow(), place.mount_id));
-    if (!mount) {
+    TRY_ASSIGN(auto survey, sys::survey_mount(mountinfo.borrow(), place.mount_id, place.device));
+    if (!survey.mount) {
         return fail(Code::system, "mount " + std::to_string(place.mount_id) + " is not in the container's mountinfo");
     }
-    return *std::move(mount);
+    return survey;
 }
 
 Result<UniqueFd> open_without_symlinks(BorrowedFd root, const std::string& path) {
@@ -62,8 +63,7 @@ Result<UniqueFd> open_without_symlinks(BorrowedFd root, const std::string& path)
 
 // A tmpfs that somebody mounted on the host is taken for a container's /dev/shm only by what containerd, CRI-O, docker
 // and podman alike do: the mount is called "shm" and is bound as a whole. Any other one serves the host in another way.
-Result<void> require_engines_shm(const Container& container, const sys::Place& place) {
-    TRY_ASSIGN(const auto mount, mount_of(container, place));
+Result<void> require_engines_shm(const sys::MountInfo& mount) {
     if (mount.source != "shm" || mount.root != "/") {
         return not_allowed("/dev/shm is a tmpfs of the host's (" + in_quotes(mount.source) +
                            "), bound into the container; only one that the engine made for it can be resized");
@@ -72,12 +72,14 @@ Result<void> require_engines_shm(const Container& container, const sys::Place& p
 }
 
 // A tmpfs that the runtime has just made is mounted once. One of the host's is there twice, where the host has it and
-// where it is bound: config.json's word for what lies on /dev/shm is not enough, since a bind to another place may have
-// got there through a symlink in the image.
-Result<void> require_mounted_once(const Container& container, const sys::Place& place) {
-    TRY_ASSIGN(const auto mountinfo, container.process.mountinfo());
-    TRY_ASSIGN(const auto count, sys::count_mounts(mountinfo.borrow(), place.device));
-    if (count != 1) {
+// where it is bound: config.json's word for what lies on /dev/shm or /dev is not enough, since a bind to another place
+// may have got there through a symlink in the image.
+bool is_runtimes_tmpfs(const sys::MountSurvey& survey, const oci::SpecMount& word) {
+    return word.kind == oci::MountKind::tmpfs && survey.mount->type == "tmpfs" && survey.mounts_of_device == 1;
+}
+
+Result<void> require_runtimes_tmpfs(const sys::MountSurvey& survey, const oci::SpecMount& word) {
+    if (!is_runtimes_tmpfs(survey, word)) {
         return not_allowed(
             "/dev/shm is a tmpfs that is mounted elsewhere as well; only one that the engine made for the "
             "container can be resized");
@@ -91,11 +93,12 @@ Result<void> require_containers_own_kind(const Container& container, const sys::
         return not_allowed("/dev/shm is the host's own; run the container without --ipc=host (hostIPC) or a bind of "
                            "/dev/shm");
     }
-    if (!place.tmpfs) {
+    TRY_ASSIGN(const auto found, survey(container, place));
+    if (found.mount->type != "tmpfs") {
         return unsupported("/dev/shm is a volume, not a tmpfs; remove the mount on /dev/shm");
     }
-    return container.spec.dev_shm.kind == oci::MountKind::tmpfs ? require_mounted_once(container, place)
-                                                                : require_engines_shm(container, place);
+    const auto& word = container.spec.dev_shm;
+    return word.kind == oci::MountKind::tmpfs ? require_runtimes_tmpfs(found, word) : require_engines_shm(*found.mount);
 }
 
 // In Kubernetes the engine makes one for the pod; elsewhere containers that join another's IPC namespace get its.
@@ -118,18 +121,20 @@ Result<void> check_size(const sys::TmpfsUse& use, Bytes size) {
 
 Bytes round_up(Bytes size, Bytes page) { return Bytes{(size.value + page.value - 1) / page.value * page.value}; }
 
-// The directory that a tmpfs is to be mounted in: the container's /dev, which must not be the host's, nor a mount whose
-// peers would see the new one as well.
+// The directory that a tmpfs is to be mounted in: the container's /dev, a directory of its root or the tmpfs that the
+// runtime made there. Anything else is somebody's volume. Nor a mount whose peers would see the new one as well.
 Result<UniqueFd> open_parent(BorrowedFd root, const Container& container) {
     auto parent = open_without_symlinks(root, "dev");
     if (!parent) {
         return parent.error().number == ENOENT ? unsupported("the image has no /dev directory; make one there")
                                                : std::move(parent);
     }
+    TRY_ASSIGN(const auto root_place, sys::place_of(root));
     TRY_ASSIGN(const auto place, sys::place_of(parent->borrow()));
     TRY_ASSIGN(const auto host, is_hosts(place, "/dev"));
-    TRY_ASSIGN(const auto mount, mount_of(container, place));
-    if (host || mount.shared || container.spec.dev.kind == oci::MountKind::foreign) {
+    TRY_ASSIGN(const auto found, survey(container, place));
+    const bool containers = place.mount_id == root_place.mount_id || is_runtimes_tmpfs(found, container.spec.dev);
+    if (host || found.mount->shared || !containers) {
         return not_allowed("the container has no /dev/shm, and its /dev is a mount of the host's, where none is made; "
                            "let the engine mount /dev and /dev/shm");
     }
@@ -203,7 +208,7 @@ Result<void> Shm::apply(const Container& container) {
     TRY_ASSIGN(const auto ns, container.process.mount_namespace());
     TRY_ASSIGN(auto visit, sys::MountNamespaceVisit::enter(ns.borrow()));
     const auto attached = sys::attach_mount(mount.borrow(), target.borrow());
-    TRY(visit.leave());
+    visit.leave();
     return attached;
 }
 
@@ -227,9 +232,11 @@ Result<void> release_shm(const ShmRecord& record) {
         return {}; // the engine has taken it away
     }
     TRY_ASSIGN(const auto place, sys::place_of(root->borrow()));
+    if (!place.mount_root || place.device != record.device) {
+        return {};
+    }
     TRY_ASSIGN(const auto use, sys::tmpfs_use(root->borrow()));
-    const bool ours = place.tmpfs && place.mount_root && place.device == record.device && use.size == record.new_size;
-    if (!ours || use.used > record.old_size) {
+    if (use.size != record.new_size || use.used > record.old_size) {
         return {};
     }
     return sys::resize_tmpfs(root->borrow(), record.old_size);

@@ -65,14 +65,13 @@ std::string octal(mode_t mode) {
 
 Result<Place> place_of(BorrowedFd file) {
     struct statx status{};
-    if (call(SYS_statx, file.number(), "", AT_EMPTY_PATH, STATX_TYPE | STATX_MNT_ID, &status) < 0) {
+    if (call(SYS_statx, file.number(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID, &status) <
+        0) {
         return fail_errno(errno, "statx");
     }
-    TRY_ASSIGN(const auto filesystem, statfs_of(file));
     return Place{.device = makedev(status.stx_dev_major, status.stx_dev_minor),
                  .mount_id = status.stx_mnt_id,
-                 .mount_root = (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0,
-                 .tmpfs = filesystem.f_type == TMPFS_MAGIC};
+                 .mount_root = (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0};
 }
 
 Result<TmpfsUse> tmpfs_use(BorrowedFd inside) {

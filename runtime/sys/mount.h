@@ -13,12 +13,11 @@
 
 namespace bulkhead::sys {
 
-// Where a descriptor lies, from statx(2) and fstatfs(2).
+// Where a descriptor lies, from statx(2). A FUSE server is not asked (AT_STATX_DONT_SYNC): it may never answer.
 struct Place {
     dev_t device = 0;
     std::uint64_t mount_id = 0; // as in mountinfo; unique only among mounts that exist (Linux 5.8)
     bool mount_root = false;    // the descriptor is the root of a mount
-    bool tmpfs = false;
 };
 [[nodiscard]] Result<Place> place_of(BorrowedFd file);
 

@@ -96,16 +96,20 @@ Result<std::optional<MountInfo>> find_mount(BorrowedFd mountinfo, std::uint64_t 
     return found;
 }
 
-Result<std::size_t> count_mounts(BorrowedFd mountinfo, dev_t device) {
-    const std::string wanted = std::to_string(major(device)) + ":" + std::to_string(minor(device));
-    std::size_t count = 0;
+Result<MountSurvey> survey_mount(BorrowedFd mountinfo, std::uint64_t id, dev_t device) {
+    const std::string id_text = std::to_string(id);
+    const std::string device_text = std::to_string(major(device)) + ":" + std::to_string(minor(device));
+    MountSurvey survey;
     TRY(walk_lines(mountinfo, [&](std::string_view line) {
-        next_word(line); // id
-        next_word(line); // parent
-        count += next_word(line) == wanted ? 1U : 0U;
+        auto rest = line;
+        if (next_word(rest) == id_text) {
+            survey.mount = parse_mountinfo_line(line);
+        }
+        next_word(rest); // parent
+        survey.mounts_of_device += next_word(rest) == device_text ? 1U : 0U;
         return true;
     }));
-    return count;
+    return survey;
 }
 
 } // namespace bulkhead::sys

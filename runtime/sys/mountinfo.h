@@ -28,7 +28,11 @@ struct MountInfo {
 // The mount `id` in an open mountinfo file; nullopt where it is not listed. Reads no further than needed.
 [[nodiscard]] Result<std::optional<MountInfo>> find_mount(BorrowedFd mountinfo, std::uint64_t id);
 
-// How many mounts of the file system `device` an open mountinfo file lists.
-[[nodiscard]] Result<std::size_t> count_mounts(BorrowedFd mountinfo, dev_t device);
+// The same, and how often the file system `device` is mounted: the whole file is read.
+struct MountSurvey {
+    std::optional<MountInfo> mount;
+    std::size_t mounts_of_device = 0;
+};
+[[nodiscard]] Result<MountSurvey> survey_mount(BorrowedFd mountinfo, std::uint64_t id, dev_t device);
 
 } // namespace bulkhead::sys

@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/sys/namespace.h"
 
+#include "runtime/base/line.h"
 #include "runtime/sys/call.h"
 #include "runtime/sys/file.h"
 
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 namespace bulkhead::sys {
 
 namespace {
 // PROC_USER_INIT_INO (include/linux/proc_ns.h, Linux 3.8): the inode of the initial user namespace, on every machine.
 constexpr ino_t initial_user_namespace = 0xEFFFFFFDU;
+
+[[noreturn]] void end_process(const Error& error) {
+    static_cast<void>(write_all(BorrowedFd(STDERR_FILENO), report_line("", error.what) + "\n"));
+    ::_exit(static_cast<int>(error.code));
+}
 } // namespace
 
 Result<bool> is_real_root() {
@@ -34,14 +41,13 @@ Result<MountNamespaceVisit> MountNamespaceVisit::enter(BorrowedFd ns) {
     return visit;
 }
 
-Result<void> MountNamespaceVisit::leave() {
+void MountNamespaceVisit::leave() {
     if (call(SYS_setns, home_.borrow().number(), CLONE_NEWNS) < 0) {
-        return fail_errno(errno, "setns back to our mount namespace");
+        end_process(fail_errno(errno, "setns back to our mount namespace").error());
     }
     if (call(SYS_fchdir, root_.borrow().number()) < 0 || call(SYS_chroot, ".") < 0) {
-        return fail_errno(errno, "return to our root directory");
+        end_process(fail_errno(errno, "return to our root directory").error());
     }
-    return {};
 }
 
 } // namespace bulkhead::sys

@@ -16,9 +16,10 @@ class MountNamespaceVisit {
 public:
     // setns(2) into the namespace behind `ns`, an open /proc/PID/ns/mnt.
     [[nodiscard]] static Result<MountNamespaceVisit> enter(BorrowedFd ns);
-    // Back to where enter() was called, the root directory included (setns(2) would leave a chroot). A failure is
-    // final: the process must not go on with paths.
-    [[nodiscard]] Result<void> leave();
+    // Back to where enter() was called, the root directory included (setns(2) would leave a chroot). Where that fails
+    // every path of ours is the container's to choose: the process ends, as if it had been killed, with Code::system
+    // and a line on stderr.
+    void leave();
 
 private:
     MountNamespaceVisit() = default;

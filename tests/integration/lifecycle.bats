@@ -182,6 +182,33 @@ expect_hook() { # CODE STAGE STATE
     expect_eq $((64 * MiB)) "$(engine_shm_size)"
 }
 
+# The limits come first, then the directory for a tmpfs cannot be made: the root became read-only after we had looked.
+@test "a step that fails takes back what the steps before it wrote" {
+    bundle_asking
+    bundle_edit 'del(.mounts[] | select(.destination | startswith("/dev")))'
+    bundle_edit --arg hook "$work/hook" '.hooks.createRuntime[0].path = $hook'
+    bundle_annotate io.bulkhead.memory-max 128Mi
+    cat >"$work/hook" <<EOF
+#!/bin/bash
+state=\$(cat)
+pid=\$(jq .pid <<<"\$state")
+nsenter --mount="/proc/\$pid/ns/mnt" mount -o remount,bind,ro "$bundle/rootfs" || exit 1
+$(declare -f cgroup_version cgroup_directory cgroup_read_v1 cgroup_value)
+strace -f -o "$work/calls" -e trace=write,mkdirat "$BULKHEAD_HOOK" "\$@" <<<"\$state"
+status=\$?
+{ cgroup_value memory.max \$pid; cgroup_value pids.max \$pid; find "$state_dir/containers" -name '*.json'; } >"$work/after"
+exit \$status
+EOF
+    chmod 755 "$work/hook"
+    run container_start
+    [[ $status != 0 ]]
+    expect_eq "69 bulkhead: $id: io.bulkhead.shm-size=\"16Mi\": the container has no /dev/shm and its root is read-only; \
+make the directory in the image" "$(jq --raw-output '"\(.code) \(.line)"' "$state_dir"/errors/*.json)"
+    expect_match '"134217728"' "$(cat "$work/calls")" # it was written, before
+    expect_match 'mkdirat\([0-9]+, "shm", 0755\) += -1 EROFS' "$(cat "$work/calls")"
+    expect_eq $'max\nmax' "$(<"$work/after")"
+}
+
 @test "the late poststop of a first container does nothing to a second of its id and bundle" {
     bundle_asking_of_engine
     container_start

@@ -63,8 +63,8 @@ expect_value_refused() { # KEY VALUE WHAT [CODE]
 
 @test "values that are too large" {
     bundle_with_hook
-    expect_value_refused memory-max 9223372036854775808 "is larger than 9223372036854775807"
-    expect_value_refused memory-max 8388608Ti "is larger than 9223372036854775807"
+    expect_value_refused memory-max 9223372036854775808 "is larger than 9223372036854775807; write less"
+    expect_value_refused memory-max 8388608Ti "is larger than 9223372036854775807; write less"
     local ram
     ram=$(($(awk '/^MemTotal:/ { print $2 }' /proc/meminfo) * 1024))
     bundle_edit '.annotations = {"io.bulkhead.shm-size": "1000Ti"}'
@@ -80,7 +80,7 @@ for less" "$(jq --raw-output .line "$state_dir"/errors/*.json)"
 
 @test "neither true nor false; unknown keys; keys of other containers" {
     bundle_with_hook
-    expect_value_refused memory-oom-group yes 'is neither "true" nor "false"'
+    expect_value_refused memory-oom-group yes 'is neither "true" nor "false"; write one of them'
     expect_value_refused shm-sise 1Mi "unknown annotation; the nearest known one is io.bulkhead.shm-size"
     expect_value_refused Memory-Max/c1 1Mi "unknown annotation; the nearest known one is io.bulkhead.memory-max"
     expect_value_refused pids-max/ 5 "what follows the slash is not a container's name"

@@ -9,7 +9,7 @@ using namespace bulkhead;
 namespace {
 
 constexpr std::uint64_t largest = 9223372036854775807U;
-const std::string too_large = "is larger than 9223372036854775807";
+const std::string too_large = "is larger than 9223372036854775807; write less";
 const std::string no_digit = "does not begin with a digit; write a whole number";
 const std::string fraction = "fractions are not accepted; write a whole number with a smaller unit";
 
@@ -171,7 +171,7 @@ TEST_CASE("parse_count takes digits only") {
 TEST_CASE("parse_boolean takes true and false") {
     CHECK(parse_boolean("true").value());
     CHECK(!parse_boolean("false").value());
-    const std::string what = "is neither \"true\" nor \"false\"";
+    const std::string what = "is neither \"true\" nor \"false\"; write one of them";
     check_refused(
         {{"", what}, {"1", what}, {"0", what}, {"True", what}, {"TRUE", what}, {"yes", what}, {"true ", what}},
         parse_boolean);

@@ -130,6 +130,8 @@ TEST_CASE("a command line that is none is code 78, after stdin was read") {
     check({
         {"stage", state("created", ours), {"createContainer"}, 78, "unexpected argument \"createContainer\""},
         {"option", state("created", "org.example"), {"--state-dir", "x"}, 78, "--state-dir needs an absolute path"},
+        {"poststop", state("stopped", ours), {"--state-dir", "x"}, 0, ""},
+        {"no state", "", {"--state-dir", "x"}, 78, "--state-dir needs an absolute path"},
     });
 }
 
@@ -157,8 +159,8 @@ TEST_CASE("createRuntime without a bundle, or with one that asks for nothing (ro
           doctest::skip(geteuid() != 0)) {
     const TemporaryDirectory directory;
     auto outcome = run_hook(directory, state("creating", ours), no_stage);
-    CHECK(outcome.status == 71);
-    CHECK(outcome.error_output == "bulkhead: web: open /no/bundle/config.json: No such file or directory\n");
+    CHECK(outcome.status == 65);
+    CHECK(outcome.error_output == "bulkhead: web: /no/bundle/config.json is not there; the state's bundle is wrong\n");
     const auto bundle = bundle_with(directory, R"("org.example":"x")");
     outcome = run_hook(directory, state("created", ours, bundle), create);
     CHECK(outcome.status == 0);

@@ -109,13 +109,13 @@ TEST_CASE("a value that makes no sense is refused with the key, the value and th
         {"memory-swap-max", "max", "does not begin with a digit; write a whole number"},
         {"memory-high", "1.5Gi", "fractions are not accepted; write a whole number with a smaller unit"},
         {"shm-size", "64MB", "unknown unit \"MB\"; write bytes, or k, M, G, T (powers of 1000), Ki, Mi, Gi, Ti"},
-        {"shm-size", "9223372036854775808", "is larger than 9223372036854775807"},
-        {"shm-size", "8388608Ti", "is larger than 9223372036854775807"},
+        {"shm-size", "9223372036854775808", "is larger than 9223372036854775807; write less"},
+        {"shm-size", "8388608Ti", "is larger than 9223372036854775807; write less"},
         {"pids-max", "1k", "has \"k\" after the number; write digits only"},
         {"pids-max", "4194305", "is more than the kernel takes; write at most 4194304"},
         {"pids-max", "max", "does not begin with a digit; write a whole number"},
-        {"memory-oom-group", "1", "is neither \"true\" nor \"false\""},
-        {"memory-oom-group", "", "is neither \"true\" nor \"false\""},
+        {"memory-oom-group", "1", "is neither \"true\" nor \"false\"; write one of them"},
+        {"memory-oom-group", "", "is neither \"true\" nor \"false\"; write one of them"},
     });
 }
 

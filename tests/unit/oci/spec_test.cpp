@@ -238,7 +238,9 @@ TEST_CASE("linux.cgroupsPath") {
 TEST_CASE("read_spec reads BUNDLE/config.json and names it in what goes wrong") {
     const test::TemporaryDirectory bundle;
     const auto path = bundle.path("config.json");
-    CHECK(oci::read_spec(bundle.path()).error().number == ENOENT);
+    const auto missing = oci::read_spec(bundle.path());
+    CHECK(missing.error().code == Code::malformed_input);
+    CHECK(missing.error().what == path + " is not there; the state's bundle is wrong");
     bundle.write("config.json", R"({"root":{"path":"rootfs"}})");
     CHECK(oci::read_spec(bundle.path())->root == bundle.path("rootfs"));
     bundle.write("config.json", "{");

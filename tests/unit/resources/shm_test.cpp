@@ -8,7 +8,9 @@
 #include "support/private_mounts.h"
 
 #include <doctest/doctest.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 using namespace bulkhead;
@@ -29,7 +31,8 @@ oci::Setting shm_size(std::uint64_t size) { return asked(oci::Key::shm_size, siz
 std::string tmpfs_at(const std::string& path) {
     const auto directory = sys::open_at(sys::working_directory, path, O_PATH | O_DIRECTORY);
     const auto place = directory ? sys::place_of(directory->borrow()) : std::unexpected(directory.error());
-    if (!place || !place->tmpfs || !place->mount_root) {
+    struct statfs status{};
+    if (!place || !place->mount_root || ::statfs(path.c_str(), &status) != 0 || status.f_type != TMPFS_MAGIC) {
         return "none";
     }
     const auto use = sys::tmpfs_use(directory->borrow());
@@ -264,6 +267,32 @@ TEST_CASE("no shm: none is made in a /dev of the host's (root, mounts of its own
               box.container.spec.dev.kind = MountKind::tmpfs;
               findings.expect(::mount(nullptr, box.root("/dev").c_str(), nullptr, MS_SHARED, nullptr) == 0, "shared");
               box.expect_refusal(shm_size(mebibyte), Code::not_allowed, reason);
+          }) == "");
+    // What config.json has for another place lies on /dev by a symlink in the image.
+    CHECK(in_box([&](Findings& findings, Box& box) {
+              box.container.spec.dev.kind = MountKind::none;
+              box.expect_refusal(shm_size(mebibyte), Code::not_allowed, reason);
+              box.container.spec.dev.kind = MountKind::tmpfs;
+              std::filesystem::create_directories(box.host());
+              findings.expect(::mount(box.root("/dev").c_str(), box.host().c_str(), nullptr, MS_BIND, nullptr) == 0,
+                              "bind");
+              box.expect_refusal(shm_size(mebibyte), Code::not_allowed, reason);
+          }) == "");
+    CHECK(in_box([&](Findings& findings, Box& box) {
+              ::umount2(box.root("/dev").c_str(), MNT_DETACH);
+              findings.expect(::mount("x", box.root("/dev").c_str(), "ramfs", 0, nullptr) == 0, "ramfs");
+              box.expect_refusal(shm_size(mebibyte), Code::not_allowed, reason);
+          }) == "");
+}
+
+TEST_CASE("no shm and no mount on /dev: a directory of the root will do (root, mounts of its own)" * needs_mounts) {
+    CHECK(in_box([&](Findings&, Box& box) {
+              ::umount2(box.root("/dev").c_str(), MNT_DETACH);
+              box.container.spec.dev.kind = MountKind::none;
+              auto shm = box.prepare(mebibyte);
+              box.apply(shm);
+              box.expect_shm("1048576");
+              ::umount(box.root("/dev/shm").c_str());
           }) == "");
 }
 

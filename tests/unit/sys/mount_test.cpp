@@ -67,7 +67,6 @@ TEST_CASE("what fails without privileges keeps its errno") {
         return {};
     };
     CHECK(failing(SYS_statx, 0, place).what == "statx: Input/output error");
-    CHECK(failing(SYS_fstatfs, 0, place).number == EIO);
     CHECK(failing(SYS_fstatfs, 0, use).what == "fstatfs: Input/output error");
     CHECK(failing(SYS_fspick, 0, [&] { return sys::resize_tmpfs(here, mebibyte); }).what ==
           "fspick: Input/output error");
@@ -110,7 +109,6 @@ TEST_CASE("make_tmpfs makes what was asked for (root only)" * doctest::skip(gete
     CHECK((flags.f_flag & (ST_NOSUID | ST_NODEV | ST_NOEXEC | ST_RDONLY)) == (ST_NOSUID | ST_NODEV | ST_NOEXEC));
     CHECK((::fcntl(number, F_GETFD) & FD_CLOEXEC) != 0);
     const auto place = sys::place_of(tmpfs->borrow());
-    CHECK(place->tmpfs);
     CHECK(place->mount_root);
     const auto use = sys::tmpfs_use(tmpfs->borrow());
     CHECK(use->size == mebibyte);
@@ -123,7 +121,6 @@ TEST_CASE("a directory in a tmpfs is no mount root (root only)" * doctest::skip(
     REQUIRE(sys::make_directory_at(tmpfs->borrow(), "d", 0700));
     const auto inside = sys::open_at(tmpfs->borrow(), "d", O_PATH | O_DIRECTORY);
     const auto place = sys::place_of(inside->borrow());
-    CHECK(place->tmpfs);
     CHECK(!place->mount_root);
     CHECK(place->device == sys::place_of(tmpfs->borrow())->device);
     CHECK(size_of(inside->borrow()) == options.size);
@@ -189,7 +186,7 @@ TEST_CASE("attach_mount puts a tmpfs onto a directory (root, mounts of its own)"
               findings.expect(attached.has_value(), attached ? "" : attached.error().what);
               const auto found = sys::open_at(sys::working_directory, directory.path("target"), O_PATH | O_DIRECTORY);
               const auto place = sys::place_of(found->borrow());
-              findings.expect(place->mount_root && place->tmpfs, "not mounted");
+              findings.expect(place->mount_root, "not mounted");
               findings.expect(size_of(found->borrow()) == options.size, "size");
           }) == "");
     const auto target = test::open_directory(directory.path("target"));

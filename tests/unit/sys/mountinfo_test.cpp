@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <vector>
 
 using namespace bulkhead;
@@ -59,6 +60,13 @@ Result<std::optional<sys::MountInfo>> find_in(const std::string& text, std::uint
     directory.write("mountinfo", text);
     const auto file = sys::open_at(sys::working_directory, directory.path("mountinfo"), O_RDONLY);
     return sys::find_mount(file->borrow(), id);
+}
+
+sys::MountSurvey survey_of(const std::string& text, std::uint64_t id, dev_t device) {
+    const test::TemporaryDirectory directory;
+    directory.write("mountinfo", text);
+    const auto file = sys::open_at(sys::working_directory, directory.path("mountinfo"), O_RDONLY);
+    return sys::survey_mount(file->borrow(), id, device).value();
 }
 
 } // namespace
@@ -123,13 +131,27 @@ TEST_CASE("find_mount does not take a longer number, a parent or a line's middle
     CHECK(!find_in("", 36).value());
 }
 
+TEST_CASE("survey_mount finds the mount and counts those of the device, and no others") {
+    const std::string text = "361 36 0:45 / /36 rw - tmpfs wrong rw\n"
+                             "36 3 0:45 / /36 rw - tmpfs right rw\n"
+                             "45 36 0:4 / /0:45 rw - tmpfs 0:45 rw\n"
+                             "46 36 0:450 / /x rw - tmpfs x rw\n"
+                             "47 36 45:0 /0:45 /x rw - tmpfs x rw\n";
+    const auto survey = survey_of(text, 36, makedev(0, 45));
+    REQUIRE(survey.mount);
+    CHECK(survey.mount->source == "right");
+    CHECK(survey.mounts_of_device == 2);
+    CHECK(survey_of(text, 36, makedev(45, 0)).mounts_of_device == 1);
+    CHECK(survey_of(text, 36, makedev(0, 9)).mounts_of_device == 0);
+    CHECK(!survey_of(text, 6, makedev(0, 45)).mount);
+}
+
 TEST_CASE("find_mount finds a real mount by the number that statx gives") {
     const auto proc = sys::open_at(sys::working_directory, "/proc", O_PATH | O_DIRECTORY);
     REQUIRE(proc);
     const auto place = sys::place_of(proc->borrow());
     REQUIRE(place);
     CHECK(place->mount_root);
-    CHECK(!place->tmpfs);
     const auto mountinfo = sys::open_at(sys::working_directory, "/proc/self/mountinfo", O_RDONLY);
     REQUIRE(mountinfo);
     const auto found = sys::find_mount(mountinfo->borrow(), place->mount_id);

@@ -104,7 +104,8 @@ int run(std::span<char*> arguments) {
         return wrong_arguments(parsed.error(), input, report);
     }
     if (!ready || !input) {
-        return report.failure(ready ? input.error() : ready.error());
+        const auto& error = ready ? input.error() : ready.error();
+        return parsed->stage == Stage::poststop ? poststop_failed(report, error) : report.failure(error);
     }
     return run_with_input(*parsed, *input, report);
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hooks/stages.h"
+#include "runtime/ledger/disk_records.h"
+#include "runtime/ledger/release.h"
 #include "runtime/ledger/store.h"
 
 namespace bulkhead::hook {
@@ -19,7 +21,8 @@ Result<void> poststop(const oci::State& state, const Arguments& arguments) {
         if (alive) {
             return {};
         }
-        TRY(ledger::release(*receipt));
+        ledger::DiskRecords disks(ledger::disk_directory, arguments.state_dir);
+        TRY(ledger::release(*receipt, disks));
     }
     return entry->remove();
 }

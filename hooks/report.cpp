@@ -17,7 +17,7 @@ void Report::about(std::string_view container, Stage stage) {
 
 int Report::failure(const Error& error) const {
     const auto line = report_line(container_, error.what);
-    static_cast<void>(sys::write_all(BorrowedFd(STDERR_FILENO), line + "\n"));
+    sys::write_to_stderr(line + "\n");
     sys::log_to_journal(sys::Priority::error, line, container_, stage_);
     if (!container_.empty()) {
         if (const auto store = ledger::Store::open_or_make(state_dir_)) {

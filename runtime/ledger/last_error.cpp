@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/ledger/last_error.h"
 
+#include "runtime/ledger/private_directory.h"
 #include "runtime/sys/file.h"
 
 #include <nlohmann/json.hpp>
@@ -9,11 +10,12 @@ namespace bulkhead::ledger {
 
 namespace {
 constexpr std::size_t places = 256;
-}
+constexpr unsigned lock_deadline_ms = 200;
+} // namespace
 
 void remember_error(const Store& store, std::string_view id, std::string_view stage, Code code, std::string_view line) {
     const auto directory = open_private_directory(store.directory(), "errors", IfMissing::make);
-    if (!directory) {
+    if (!directory || !sys::lock_exclusively(directory->borrow(), lock_deadline_ms)) {
         return;
     }
     const nlohmann::ordered_json json{{"id", id}, {"stage", stage}, {"code", static_cast<int>(code)}, {"line", line}};

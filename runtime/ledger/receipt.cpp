@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/ledger/receipt.h"
 
-#include "runtime/oci/json.h"
+#include "runtime/ledger/json_parts.h"
 
-#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace bulkhead::ledger {
@@ -13,8 +12,6 @@ using oci::JsonObject;
 using oci::JsonValue;
 
 namespace {
-
-constexpr std::int64_t format_version = 1;
 
 ordered_json shm_to_json(const resources::ShmRecord& shm) {
     return {{"source", shm.source},
@@ -32,14 +29,6 @@ ordered_json write_to_json(const resources::CgroupWrite& write) {
             {"file", write.file},
             {"oldValue", write.old_value},
             {"newValue", write.new_value}};
-}
-
-Result<std::uint64_t> number(const JsonObject& object, std::string_view key) {
-    const auto value = object.find(key);
-    if (!value) {
-        return fail(Code::malformed_input, std::string(key) + " is missing");
-    }
-    return value->unsigned_integer();
 }
 
 Result<resources::ShmRecord> shm_from_json(const JsonValue& value) {
@@ -68,15 +57,17 @@ Result<resources::CgroupWrite> write_from_json(const JsonValue& value) {
     return write;
 }
 
-Result<void> read_process(const JsonObject& object, Receipt& receipt) {
-    TRY_ASSIGN(const auto pid, number(object, "pid"));
-    if (pid > static_cast<std::uint64_t>(std::numeric_limits<pid_t>::max())) {
-        return fail(Code::malformed_input, "pid is out of range");
-    }
-    receipt.process.pid = static_cast<pid_t>(pid);
-    TRY_ASSIGN(receipt.process.start_time, number(object, "startTime"));
-    TRY_ASSIGN(receipt.boot_id, object.required_string("bootId"));
-    return {};
+ordered_json disk_to_json(const DiskReference& disk) {
+    return {{"filesystem", disk.filesystem}, {"projectId", disk.id}, {"upper", disk.upper}};
+}
+
+Result<DiskReference> disk_from_json(const JsonValue& value) {
+    TRY_ASSIGN(const auto object, value.object());
+    DiskReference disk;
+    TRY_ASSIGN(disk.filesystem, object.required_string("filesystem"));
+    TRY_ASSIGN(disk.id, project_id(object));
+    TRY_ASSIGN(disk.upper, object.required_string("upper"));
+    return disk;
 }
 
 Result<void> read_asked(const JsonObject& object, Receipt& receipt) {
@@ -96,6 +87,9 @@ Result<void> read_resources(const JsonObject& object, Receipt& receipt) {
     if (const auto shm = object.find("shm")) {
         TRY_ASSIGN(receipt.shm, shm_from_json(*shm));
     }
+    if (const auto disk = object.find("disk")) {
+        TRY_ASSIGN(receipt.disk, disk_from_json(*disk));
+    }
     if (const auto cgroup = object.find("cgroup")) {
         TRY_ASSIGN(const auto writes, cgroup->array());
         for (const auto& element : writes) {
@@ -108,14 +102,8 @@ Result<void> read_resources(const JsonObject& object, Receipt& receipt) {
 
 Result<Receipt> parse(std::string_view text) {
     TRY_ASSIGN(const auto object, JsonObject::parse(text, ""));
-    TRY_ASSIGN(const auto version, number(object, "formatVersion"));
-    if (version != format_version) {
-        return fail(Code::malformed_input, "format version " + std::to_string(version) + " is not known");
-    }
     Receipt receipt;
-    TRY_ASSIGN(receipt.id, object.required_string("id"));
-    TRY_ASSIGN(receipt.bundle, object.required_string("bundle"));
-    TRY(read_process(object, receipt));
+    TRY_ASSIGN(static_cast<Owner&>(receipt), head_from_json(object));
     TRY(read_asked(object, receipt));
     TRY(read_resources(object, receipt));
     return receipt;
@@ -124,25 +112,22 @@ Result<Receipt> parse(std::string_view text) {
 } // namespace
 
 std::string to_json(const Receipt& receipt) {
-    ordered_json json{{"formatVersion", format_version},
-                      {"id", receipt.id},
-                      {"bundle", receipt.bundle},
-                      {"pid", receipt.process.pid},
-                      {"startTime", receipt.process.start_time},
-                      {"bootId", receipt.boot_id},
-                      {"asked", ordered_json::object()},
-                      {"cgroup", ordered_json::array()}};
+    auto json = head_to_json(receipt);
+    json["asked"] = ordered_json::object();
+    json["cgroup"] = ordered_json::array();
     for (const auto& annotation : receipt.asked) {
         json["asked"][annotation.key] = annotation.value;
     }
     if (receipt.shm) {
         json["shm"] = shm_to_json(*receipt.shm);
     }
+    if (receipt.disk) {
+        json["disk"] = disk_to_json(*receipt.disk);
+    }
     for (const auto& write : receipt.cgroup) {
         json["cgroup"].push_back(write_to_json(write));
     }
-    // `replace`: a cgroup's name or a bundle's path need not be UTF-8, and dump() would throw.
-    return json.dump(2, ' ', false, ordered_json::error_handler_t::replace).append("\n");
+    return to_text(json);
 }
 
 Result<Receipt> from_json(std::string_view text) {
@@ -151,18 +136,6 @@ Result<Receipt> from_json(std::string_view text) {
         receipt.error().code = Code::internal;
     }
     return receipt;
-}
-
-Result<bool> is_alive(const Receipt& receipt) {
-    TRY_ASSIGN(const auto boot, sys::boot_id());
-    return receipt.boot_id == boot ? sys::is_running(receipt.process) : Result<bool>(false);
-}
-
-Result<void> release(const Receipt& receipt) {
-    if (receipt.shm) {
-        TRY(in_context("/dev/shm", resources::release_shm(*receipt.shm)));
-    }
-    return in_context("cgroup", resources::release_cgroup(receipt.cgroup));
 }
 
 } // namespace bulkhead::ledger

@@ -4,10 +4,11 @@
 #pragma once
 
 #include "runtime/base/error.h"
+#include "runtime/ledger/owner.h"
 #include "runtime/oci/spec.h"
 #include "runtime/resources/cgroup.h"
 #include "runtime/resources/shm.h"
-#include "runtime/sys/procfs.h"
+#include "runtime/sys/project.h"
 
 #include <optional>
 #include <string>
@@ -16,25 +17,22 @@
 
 namespace bulkhead::ledger {
 
-struct Receipt {
-    std::string id;
-    std::string bundle;
-    sys::ProcessIdentity process; // the container's first process
-    std::string boot_id;          // a start time means something within one boot only
+// Which project id of which file system the container's layer has. What is known of it is in the disk records.
+struct DiskReference {
+    std::string filesystem; // UUID
+    sys::ProjectId id = 0;
+    std::string upper; // path of the layer's upper directory
+};
+
+struct Receipt : Owner {
     std::vector<oci::Annotation> asked;
     std::optional<resources::ShmRecord> shm;
+    std::optional<DiskReference> disk;
     std::vector<resources::CgroupWrite> cgroup;
 };
 
 [[nodiscard]] std::string to_json(const Receipt& receipt);
 // Code::internal for what to_json() did not write.
 [[nodiscard]] Result<Receipt> from_json(std::string_view text);
-
-// Whether the container of the receipt still runs: its first process does, in this boot.
-[[nodiscard]] Result<bool> is_alive(const Receipt& receipt);
-
-// Gives back everything the receipt names. May be called again and again; stops at the first thing that cannot be
-// undone now.
-[[nodiscard]] Result<void> release(const Receipt& receipt);
 
 } // namespace bulkhead::ledger

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/ledger/store.h"
 
+#include "runtime/ledger/private_directory.h"
 #include "runtime/sys/file.h"
 
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <sys/stat.h>
 
 namespace bulkhead::ledger {
 
@@ -21,15 +21,6 @@ std::string name_of(std::string_view bundle) {
     return std::string(digits.data(), end).append(".json");
 }
 
-// Root's, and writable by nobody else: what we believe when we undo things must be what we wrote.
-Result<void> require_private(const sys::FileStatus& status, const std::string& name) {
-    constexpr mode_t writable_by_others = S_IWGRP | S_IWOTH;
-    if (status.owner != 0 || (status.mode & writable_by_others) != 0) {
-        return fail(Code::internal, name + " in the state directory is not root's alone; remove it");
-    }
-    return {};
-}
-
 bool is_missing(const Error& error) { return error.number == ENOENT; }
 
 } // namespace
@@ -40,22 +31,6 @@ std::uint64_t short_hash(std::string_view text) {
         hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
     }
     return hash;
-}
-
-Result<UniqueFd> open_private_directory(BorrowedFd parent, const std::string& name, IfMissing if_missing) {
-    constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
-    auto directory = sys::open_at(parent, name, flags);
-    if (!directory && is_missing(directory.error()) && if_missing == IfMissing::make) {
-        if (const auto made = sys::make_directory_at(parent, name, S_IRWXU); !made && made.error().number != EEXIST) {
-            return std::unexpected(made.error());
-        }
-        directory = sys::open_at(parent, name, flags);
-    }
-    if (directory) {
-        TRY_ASSIGN(const auto status, sys::status_of(directory->borrow()));
-        TRY(require_private(status, name));
-    }
-    return directory;
 }
 
 Result<Store> Store::open_or_make(const std::string& path) {
@@ -108,14 +83,11 @@ Result<std::optional<Entry>> Store::existing_entry(const std::string& id, std::s
 }
 
 Result<std::optional<Receipt>> Entry::read() const {
-    const auto file = sys::open_at(directory_.borrow(), file_, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-    if (!file) {
-        return is_missing(file.error()) ? Result<std::optional<Receipt>>(std::nullopt) : std::unexpected(file.error());
+    TRY_ASSIGN(const auto text, read_private_file(directory_.borrow(), file_, longest_receipt));
+    if (!text) {
+        return std::nullopt;
     }
-    TRY_ASSIGN(const auto status, sys::status_of(file->borrow()));
-    TRY(require_private(status, file_));
-    TRY_ASSIGN(const auto text, sys::read_all(file->borrow(), longest_receipt));
-    TRY_ASSIGN(auto receipt, in_context("receipt " + file_, from_json(text)));
+    TRY_ASSIGN(auto receipt, in_context("receipt " + file_, from_json(*text)));
     if (receipt.id != id_ || name_of(receipt.bundle) != file_) {
         return fail(Code::internal, "receipt " + file_ + " is another container's; remove it");
     }

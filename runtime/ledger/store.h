@@ -54,11 +54,6 @@ private:
     UniqueFd directory_;
 };
 
-// Opens the directory `name`, which must be root's and writable by nobody else; made with mode 0700 where it is missing
-// and `make` says so.
-enum class IfMissing : bool { fail, make };
-[[nodiscard]] Result<UniqueFd> open_private_directory(BorrowedFd parent, const std::string& name, IfMissing if_missing);
-
 // FNV-1a, 64 bits: a short name for a path or an id, the same in every version. Engines do not try to make collisions.
 [[nodiscard]] std::uint64_t short_hash(std::string_view text);
 

@@ -22,14 +22,20 @@ enum class Key {
     memory_swap_max,
     memory_oom_group,
     pids_max,
+    disk_size,
+    disk_inodes,
 };
-constexpr std::size_t key_count = 7;
+constexpr std::size_t key_count = 9;
+
+// What a key's value is put on.
+enum class Resource { shm, cgroup, disk };
 
 enum class ValueType { bytes, count, boolean };
 
 struct KeyInfo {
     Key key;
     std::string_view name; // behind our_prefix
+    Resource resource;
     ValueType type;
     std::uint64_t least; // smallest value that makes sense
     std::uint64_t most;  // largest that the kernel takes
@@ -37,19 +43,27 @@ struct KeyInfo {
 };
 
 constexpr std::uint64_t any_bytes = INT64_MAX;
+constexpr std::uint64_t any_count = INT64_MAX;
 constexpr std::uint64_t largest_page = 65536;  // less is no page at all on some machines, and the kernel rounds down
 constexpr std::uint64_t most_pids = 4'194'304; // PID_MAX_LIMIT (include/linux/threads.h)
 
 constexpr std::array<KeyInfo, key_count> annotation_keys{{
-    {Key::shm_size, "shm-size", ValueType::bytes, 1, any_bytes, "Size of /dev/shm."},
-    {Key::memory_max, "memory-max", ValueType::bytes, largest_page, any_bytes, "Hard limit of the cgroup's memory."},
-    {Key::memory_high, "memory-high", ValueType::bytes, largest_page, any_bytes,
+    {Key::shm_size, "shm-size", Resource::shm, ValueType::bytes, 1, any_bytes, "Size of /dev/shm."},
+    {Key::memory_max, "memory-max", Resource::cgroup, ValueType::bytes, largest_page, any_bytes,
+     "Hard limit of the cgroup's memory."},
+    {Key::memory_high, "memory-high", Resource::cgroup, ValueType::bytes, largest_page, any_bytes,
      "Memory above which the cgroup is throttled."},
-    {Key::memory_low, "memory-low", ValueType::bytes, 0, any_bytes, "Memory that is protected from reclaim."},
-    {Key::memory_swap_max, "memory-swap-max", ValueType::bytes, 0, any_bytes, "Hard limit of the cgroup's swap alone."},
-    {Key::memory_oom_group, "memory-oom-group", ValueType::boolean, 0, 1,
+    {Key::memory_low, "memory-low", Resource::cgroup, ValueType::bytes, 0, any_bytes,
+     "Memory that is protected from reclaim."},
+    {Key::memory_swap_max, "memory-swap-max", Resource::cgroup, ValueType::bytes, 0, any_bytes,
+     "Hard limit of the cgroup's swap alone."},
+    {Key::memory_oom_group, "memory-oom-group", Resource::cgroup, ValueType::boolean, 0, 1,
      "Whether the kernel's OOM killer kills the container as a whole."},
-    {Key::pids_max, "pids-max", ValueType::count, 1, most_pids, "Number of processes and threads."},
+    {Key::pids_max, "pids-max", Resource::cgroup, ValueType::count, 1, most_pids, "Number of processes and threads."},
+    {Key::disk_size, "disk-size", Resource::disk, ValueType::bytes, 1, any_bytes,
+     "Hard limit of the bytes in the writable layer."},
+    {Key::disk_inodes, "disk-inodes", Resource::disk, ValueType::count, 1, any_count,
+     "Hard limit of the inodes in the writable layer."},
 }};
 
 [[nodiscard]] constexpr const KeyInfo& info_of(Key key) { return annotation_keys[static_cast<std::size_t>(key)]; }

@@ -10,7 +10,7 @@ namespace bulkhead::oci {
 
 namespace {
 
-enum class Fact { container_type, sandbox_id, sandbox_name, labels, namespace_name, container_name };
+enum class Fact { container_type, container_id, sandbox_id, sandbox_name, labels, namespace_name, container_name };
 
 struct EngineKey {
     std::string_view key;
@@ -20,7 +20,8 @@ struct EngineKey {
 
 // Not io.kubernetes.cri-o.Namespace, .ContainerName or io.kubernetes.pod.namespace: annotations of a pod with these
 // names reach the hook as the tenant wrote them.
-constexpr std::array<EngineKey, 8> believed{{
+constexpr std::array<EngineKey, 9> believed{{
+    {"io.kubernetes.cri-o.ContainerID", Family::crio, Fact::container_id},
     {"io.kubernetes.cri-o.ContainerType", Family::crio, Fact::container_type},
     {"io.kubernetes.cri-o.SandboxID", Family::crio, Fact::sandbox_id},
     {"io.kubernetes.cri-o.SandboxName", Family::crio, Fact::sandbox_name},
@@ -49,9 +50,14 @@ std::optional<std::string> name_in_labels(const std::string& labels) {
 struct Reading {
     Engine engine;
     bool in_kubernetes = false;
+    bool id_agrees = false;
 };
 
-Result<void> take(Reading& reading, const Annotation& annotation, const EngineKey& known) {
+bool in_containers_storage(std::string_view bundle) {
+    return bundle.contains("/overlay-containers/") || bundle.contains("/vfs-containers/");
+}
+
+Result<void> take(Reading& reading, const Annotation& annotation, const EngineKey& known, std::string_view id) {
     auto& engine = reading.engine;
     if (engine.family != Family::none && engine.family != known.family) {
         return fail(Code::not_allowed, "annotations of both CRI-O and containerd are set (" + annotation.key +
@@ -61,6 +67,8 @@ Result<void> take(Reading& reading, const Annotation& annotation, const EngineKe
     reading.in_kubernetes |= known.family == Family::containerd || known.fact == Fact::sandbox_name;
     if (known.fact == Fact::container_type) {
         engine.sandbox = annotation.value == "sandbox";
+    } else if (known.fact == Fact::container_id) {
+        reading.id_agrees = annotation.value == id;
     } else if (known.fact == Fact::container_name) {
         engine.container_name = annotation.value;
     } else if (known.fact == Fact::labels) {
@@ -73,12 +81,16 @@ Result<void> take(Reading& reading, const Annotation& annotation, const EngineKe
 
 bool is_engine_key(std::string_view key) { return look_up(key) != nullptr; }
 
-Result<Engine> identify_engine(const std::vector<Annotation>& annotations, std::string_view id) {
+Result<Engine> identify_engine(const std::vector<Annotation>& annotations, std::string_view id,
+                               std::string_view bundle) {
     Reading reading;
     for (const auto& annotation : annotations) {
         if (const auto* known = look_up(annotation.key)) {
-            TRY(take(reading, annotation, *known));
+            TRY(take(reading, annotation, *known, id));
         }
+    }
+    if (in_containers_storage(bundle) && !reading.id_agrees) {
+        return Engine{.family = Family::none, .sandbox = false, .container_name = std::string(id)};
     }
     if (!reading.in_kubernetes) {
         reading.engine.family = Family::none;

@@ -35,6 +35,11 @@ struct Engine {
 // Keys of both families in one bundle are Code::not_allowed: each engine always writes its own, so one of them is a
 // tenant's. `id` is the container's name outside Kubernetes. podman's pods have CRI-O's ContainerType and SandboxID as
 // well, but no SandboxName: they are Family::none.
-[[nodiscard]] Result<Engine> identify_engine(const std::vector<Annotation>& annotations, std::string_view id);
+//
+// podman before 4.5.1 copies an image's annotations into config.json, so there they may be the image's. Its bundles are
+// where CRI-O's are, below containers/storage; the keys of such a bundle are believed only where
+// io.kubernetes.cri-o.ContainerID is the container's id, which CRI-O writes and no image knows.
+[[nodiscard]] Result<Engine> identify_engine(const std::vector<Annotation>& annotations, std::string_view id,
+                                             std::string_view bundle);
 
 } // namespace bulkhead::oci

@@ -7,6 +7,7 @@
 #include "runtime/sys/file.h"
 
 #include <cerrno>
+#include <filesystem>
 #include <sys/stat.h>
 
 namespace bulkhead::oci {
@@ -44,18 +45,12 @@ Result<std::vector<Annotation>> read_annotations(const JsonObject& config) {
     return annotations;
 }
 
-// "/dev/shm", "/dev/shm/" and "//dev//shm" are one place; "" is the root itself.
-std::string without_extra_slashes(std::string_view path) {
-    std::string out;
-    for (const char c : path) {
-        if (c != '/' || !out.ends_with('/')) {
-            out.push_back(c);
-        }
-    }
-    if (out.ends_with('/')) {
-        out.pop_back();
-    }
-    return out;
+// "/dev/shm", "dev/shm/" and "//dev/./shm" are one place; "" is the root itself. ".." cannot leave the root.
+std::string normal(std::string_view path) {
+    auto place = std::filesystem::path("/" + std::string(path)).lexically_normal().string();
+    const auto begin = place.find_first_not_of('/');
+    const auto end = place.find_last_not_of('/');
+    return begin == std::string::npos ? "" : "/" + place.substr(begin, end - begin + 1);
 }
 
 Result<std::string> optional_string(const JsonObject& object, std::string_view key) {
@@ -103,7 +98,7 @@ Result<void> read_mounts(const JsonObject& config, Spec& spec) {
         TRY_ASSIGN(const auto type, optional_string(mount, "type"));
         TRY_ASSIGN(auto source, optional_string(mount, "source"));
         TRY_ASSIGN(const auto bind, is_bind(mount));
-        take_mount(spec, without_extra_slashes(destination),
+        take_mount(spec, normal(destination),
                    type == "tmpfs" && !bind ? SpecMount{.kind = MountKind::tmpfs, .source = ""}
                                             : SpecMount{.kind = MountKind::foreign, .source = std::move(source)});
     }

@@ -25,7 +25,34 @@ Result<void> check(const oci::Setting& setting, const Limits& limits) {
     return {};
 }
 
+void add(Plan& plan, const oci::Setting& setting) {
+    switch (oci::info_of(setting.key).resource) {
+    case oci::Resource::shm:
+        plan.shm_size = setting;
+        break;
+    case oci::Resource::cgroup:
+        plan.cgroup.push_back(setting);
+        break;
+    case oci::Resource::disk:
+        (setting.key == oci::Key::disk_size ? plan.disk_size : plan.disk_inodes) = setting;
+        break;
+    }
+}
+
 } // namespace
+
+std::vector<oci::Setting> Plan::all() const {
+    std::vector<oci::Setting> settings = cgroup;
+    if (shm_size) {
+        settings.insert(settings.begin(), *shm_size);
+    }
+    for (const auto& setting : {disk_size, disk_inodes}) {
+        if (setting) {
+            settings.push_back(*setting);
+        }
+    }
+    return settings;
+}
 
 Limits built_in_limits(Bytes ram) {
     Limits limits;
@@ -42,11 +69,7 @@ Result<Plan> make_plan(const oci::Request& request, const Limits& limits) {
             continue;
         }
         TRY(check(*setting, limits));
-        if (info.key == oci::Key::shm_size) {
-            plan.shm_size = setting;
-        } else {
-            plan.cgroup.push_back(*setting);
-        }
+        add(plan, *setting);
     }
     return plan;
 }

@@ -33,8 +33,13 @@ struct Limits {
 struct Plan {
     std::optional<oci::Setting> shm_size;
     std::vector<oci::Setting> cgroup; // memory-* and pids-max
+    std::optional<oci::Setting> disk_size;
+    std::optional<oci::Setting> disk_inodes;
 
-    [[nodiscard]] bool empty() const { return !shm_size && cgroup.empty(); }
+    // Every part, in the order of the table of keys.
+    [[nodiscard]] std::vector<oci::Setting> all() const;
+    [[nodiscard]] bool disk() const { return disk_size || disk_inodes; }
+    [[nodiscard]] bool empty() const { return !shm_size && cgroup.empty() && !disk(); }
 };
 
 // Code::not_allowed where a maximum is exceeded, or for memory-low without one: it takes memory from others, so that

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <limits>
 #include <ranges>
-#include <unistd.h>
 
 namespace bulkhead::resources {
 
@@ -42,6 +41,10 @@ constexpr std::array<Knob, 6> knobs{{
     {Key::pids_max, "pids", "pids.max", "pids.max", "TasksMax"},
 }};
 
+static_assert(std::ranges::all_of(oci::annotation_keys, [](const oci::KeyInfo& info) {
+    return info.resource != oci::Resource::cgroup || std::ranges::find(knobs, info.key, &Knob::key) != knobs.end();
+}));
+
 const Knob& knob_of(Key key) { return *std::ranges::find(knobs, key, &Knob::key); }
 
 using Limit = std::optional<std::uint64_t>; // nullopt: none
@@ -66,7 +69,7 @@ std::unexpected<Error> unsupported(std::string what) { return fail(Code::unsuppo
 
 // The kernel keeps bytes as whole pages, rounded down. Written that way, what is read back is what was written.
 std::uint64_t as_kernel_keeps_it(const Setting& setting) {
-    const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    const auto page = sys::page_size().value;
     const bool bytes = oci::info_of(setting.key).type == oci::ValueType::bytes;
     return bytes ? setting.value / page * page : setting.value;
 }
@@ -94,13 +97,14 @@ Result<CgroupPlace> own_place(const std::string& container_text, const std::stri
 } // namespace
 
 // Collects what is to be written, setting by setting.
-class Preparation {
+class CgroupLimits::Preparation {
 public:
     Preparation(const Container& container, std::string cgroup_text, std::string our_cgroup_text)
         : container_(container), cgroup_text_(std::move(cgroup_text)), our_cgroup_text_(std::move(our_cgroup_text)) {}
 
     Result<CgroupLimits> run(const std::vector<Setting>& settings) {
         for (const auto& setting : settings) {
+            current_ = &setting;
             if (auto added = add(setting); !added) {
                 return std::unexpected(setting.explain(std::move(added).error()));
             }
@@ -240,6 +244,9 @@ private:
         const auto swap = as_kernel_keeps_it(setting);
         const auto wanted = swap > most - *memory ? most : *memory + swap;
         if (holds(old_sum, wanted)) {
+            if (*old_sum < wanted) {
+                note_kept(setting, *old_sum - std::min(*memory, *old_sum));
+            }
             return {};
         }
         return replace_write(place, knob.v1_file, old_text, std::to_string(wanted));
@@ -274,6 +281,7 @@ private:
                                    .file = file,
                                    .old_value = old_text,
                                    .new_value = std::move(new_text)});
+        limits_.asked_.push_back(*current_);
         return {};
     }
 
@@ -297,9 +305,10 @@ private:
         TRY_ASSIGN(const auto* cgroup, at(place));
         auto text = cgroup->read(file);
         if (!text && text.error().number == ENOENT) {
-            return unsupported(file.contains("sw") ? "the kernel does not account swap (no " + file + ")"
-                                                   : "the container's cgroup has no " + file + "; the " +
-                                                         place.controller + " controller is not enabled for it");
+            return unsupported(file.contains("swap") || file.contains("memsw")
+                                   ? "the kernel does not account swap (no " + file + ")"
+                                   : "the container's cgroup has no " + file + "; the " + place.controller +
+                                         " controller is not enabled for it");
         }
         return text;
     }
@@ -307,6 +316,7 @@ private:
     const Container& container_;
     std::string cgroup_text_; // /proc/PID/cgroup of the container, and of this process
     std::string our_cgroup_text_;
+    const Setting* current_ = nullptr;
     CgroupLimits limits_;
 };
 
@@ -319,8 +329,8 @@ Result<CgroupLimits> CgroupLimits::prepare(const std::vector<Setting>& settings,
     return Preparation(container, std::move(text), std::move(our_text)).run(settings);
 }
 
-Result<void> CgroupLimits::write(const CgroupWrite& write, const std::string& value) const {
-    auto written = cgroups_.at(name_of(write.place)).write(write.file, value);
+Result<void> CgroupLimits::write(const CgroupWrite& what, const std::string& value) const {
+    auto written = cgroups_.at(name_of(what.place)).write(what.file, value);
     if (!written && written.error().number == EBUSY) { // v1: cannot be reclaimed below it
         written.error().code = Code::busy;
     }
@@ -329,11 +339,15 @@ Result<void> CgroupLimits::write(const CgroupWrite& write, const std::string& va
 
 Result<void> CgroupLimits::apply() {
     if (unit_) {
-        TRY(set_unit_properties(unit_->unit, unit_->properties));
+        if (auto told = set_unit_properties(unit_->unit, unit_->properties); !told) {
+            return std::unexpected(asked_.front().explain(std::move(told).error()));
+        }
     }
-    for (const auto& write : writes_) {
-        TRY(this->write(write, write.new_value));
-        ++written_;
+    for (; written_ < writes_.size(); ++written_) {
+        const auto& next = writes_[written_];
+        if (auto done = write(next, next.new_value); !done) {
+            return std::unexpected(asked_[written_].explain(std::move(done).error()));
+        }
     }
     return {};
 }
@@ -341,8 +355,8 @@ Result<void> CgroupLimits::apply() {
 Result<void> CgroupLimits::undo() {
     Result<void> first;
     for (; written_ > 0; --written_) {
-        const auto& write = writes_[written_ - 1];
-        auto undone = this->write(write, write.old_value);
+        const auto& last = writes_[written_ - 1];
+        auto undone = write(last, last.old_value);
         if (first) {
             first = std::move(undone);
         }
@@ -366,11 +380,8 @@ std::optional<Bytes> memory_limit_in_force(const Container& container) {
 
 namespace {
 
-// The cgroup went with its container, before we looked or while we did (a removed one's files say ENODEV); or it is not
-// where a cgroup can be.
-bool is_gone(const Error& error) {
-    return error.number == ENOENT || error.number == ENODEV || error.code == Code::unsupported;
-}
+// The cgroup went with its container, before we looked or while we did (a removed one's files say ENODEV).
+bool is_gone(const Error& error) { return error.number == ENOENT || error.number == ENODEV; }
 
 Result<void> release_one(const CgroupWrite& write) {
     TRY_ASSIGN(const auto cgroup, Cgroup::open(write.place));

@@ -39,15 +39,16 @@ public:
     // What an operator should know though nothing failed: values kept at the engine's.
     [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
+    // Errors name the setting they are about.
     [[nodiscard]] Result<void> apply();
     // Takes back what apply() wrote, as far as it can; the first error otherwise. The unit's properties stay: they end
     // with the container's scope.
     [[nodiscard]] Result<void> undo();
 
 private:
-    friend class Preparation;
+    class Preparation;
 
-    [[nodiscard]] Result<void> write(const CgroupWrite& write, const std::string& value) const;
+    [[nodiscard]] Result<void> write(const CgroupWrite& what, const std::string& value) const;
 
     struct UnitChange {
         SystemdUnit unit;
@@ -56,6 +57,7 @@ private:
     std::optional<UnitChange> unit_;
     std::map<std::string, sys::Cgroup> cgroups_; // by controller and path
     std::vector<CgroupWrite> writes_;            // in the order in which they must be made
+    std::vector<oci::Setting> asked_;            // what each of them is for
     std::vector<std::string> notes_;
     std::size_t written_ = 0;
 };

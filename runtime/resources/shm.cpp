@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace bulkhead::resources {
 
@@ -51,7 +52,7 @@ Result<sys::MountSurvey> survey(const Container& container, const sys::Place& pl
 }
 
 Result<UniqueFd> open_without_symlinks(BorrowedFd root, const std::string& path) {
-    auto opened = sys::open_path_in(root, path, sys::Symlinks::refuse);
+    auto opened = sys::open_directory_in(root, path, sys::Symlinks::refuse);
     if (!opened && opened.error().number == ELOOP) {
         return unsupported("/" + path + " goes through a symlink in the image; make it a directory there");
     }
@@ -159,11 +160,11 @@ Result<bool> make_mount_point(BorrowedFd parent, const sys::Process::Owner& owne
 
 } // namespace
 
-Result<Shm> Shm::prepare(const oci::Setting& size, const Container& container) {
+Result<Shm> Shm::look(const oci::Setting& size, const Container& container) {
     TRY_ASSIGN(const auto process_root, container.process.root());
     TRY_ASSIGN(const auto root,
-               in_context("container root",
-                          sys::open_path_in(process_root.borrow(), container.spec.root, sys::Symlinks::follow_inside)));
+               in_context("container root", sys::open_directory_in(process_root.borrow(), container.spec.root,
+                                                                   sys::Symlinks::follow_inside)));
     Shm shm;
     auto opened = open_without_symlinks(root.borrow(), "dev/shm");
     if (!opened && opened.error().number != ENOENT) {
@@ -175,7 +176,7 @@ Result<Shm> Shm::prepare(const oci::Setting& size, const Container& container) {
     }
     if (!place.mount_root) {
         TRY_ASSIGN(shm.parent_, open_parent(root.borrow(), container));
-        shm.record_.new_size = Bytes{size.value};
+        shm.record_.new_size = round_up(Bytes{size.value}, sys::page_size());
         return shm;
     }
     shm.root_ = *std::move(opened);
@@ -193,7 +194,21 @@ Result<Shm> Shm::prepare(const oci::Setting& size, const Container& container) {
     return shm;
 }
 
+Result<Shm> Shm::prepare(const oci::Setting& size, const Container& container) {
+    auto shm = look(size, container);
+    if (!shm) {
+        return std::unexpected(size.explain(std::move(shm).error()));
+    }
+    shm->asked_ = size;
+    return shm;
+}
+
 Result<void> Shm::apply(const Container& container) {
+    auto applied = put_up(container);
+    return applied ? std::move(applied) : std::unexpected(asked_.explain(std::move(applied).error()));
+}
+
+Result<void> Shm::put_up(const Container& container) {
     if (root_.valid()) {
         TRY(sys::resize_tmpfs(root_.borrow(), record_.new_size));
         resized_ = true;
@@ -206,18 +221,16 @@ Result<void> Shm::apply(const Container& container) {
         const auto mount,
         sys::make_tmpfs({.size = record_.new_size, .mode = shm_mode, .owner = owner.user, .group = owner.group}));
     TRY_ASSIGN(const auto ns, container.process.mount_namespace());
-    TRY_ASSIGN(auto visit, sys::MountNamespaceVisit::enter(ns.borrow()));
-    const auto attached = sys::attach_mount(mount.borrow(), target.borrow());
-    visit.leave();
-    return attached;
+    TRY_ASSIGN(const auto visit, sys::MountNamespaceVisit::enter(ns.borrow()));
+    return sys::attach_mount(mount.borrow(), target.borrow());
 }
 
 Result<void> Shm::undo() {
-    if (resized_ && !record_.shared) {
+    if (std::exchange(resized_, false) && !record_.shared) {
         return sys::resize_tmpfs(root_.borrow(), record_.old_size);
     }
     // Takes the mount on it along: it lies in a mount namespace that is not ours (rmdir(2), since Linux 3.18).
-    return made_directory_ ? sys::remove_directory_at(parent_.borrow(), "shm") : Result<void>{};
+    return std::exchange(made_directory_, false) ? sys::remove_directory_at(parent_.borrow(), "shm") : Result<void>{};
 }
 
 Result<void> release_shm(const ShmRecord& record) {
@@ -225,11 +238,9 @@ Result<void> release_shm(const ShmRecord& record) {
         return {};
     }
     const auto root = sys::open_at(sys::working_directory, record.source, O_PATH | O_DIRECTORY);
-    if (!root && root.error().number != ENOENT) {
-        return std::unexpected(root.error());
-    }
-    if (!root) {
-        return {}; // the engine has taken it away
+    if (!root) { // the engine has taken it away
+        const bool gone = root.error().number == ENOENT || root.error().number == ENOTDIR;
+        return gone ? Result<void>{} : std::unexpected(root.error());
     }
     TRY_ASSIGN(const auto place, sys::place_of(root->borrow()));
     if (!place.mount_root || place.device != record.device) {

@@ -28,8 +28,9 @@ struct ShmRecord {
 
 class Shm {
 public:
-    // Looks at what is there and at whether `size` can be had; changes nothing. Code::busy: more is in use already.
-    // Code::unsupported: no tmpfs, a symlink, or one of the cases named in the message.
+    // Looks at what is there and at whether `size` can be had; changes nothing. Errors, here and of apply(), name it.
+    // Code::busy: more is in use already. Code::unsupported: no tmpfs, a symlink, or one of the cases named in the
+    // message.
     [[nodiscard]] static Result<Shm> prepare(const oci::Setting& size, const Container& container);
 
     [[nodiscard]] const ShmRecord& record() const { return record_; }
@@ -42,11 +43,15 @@ public:
 private:
     Shm() = default;
 
+    [[nodiscard]] static Result<Shm> look(const oci::Setting& size, const Container& container);
+    [[nodiscard]] Result<void> put_up(const Container& container);
+
     UniqueFd root_;   // the tmpfs's root; not valid where one is to be made
     UniqueFd parent_; // the container's /dev, while a tmpfs is to be made
     bool resized_ = false;
     bool made_directory_ = false;
     ShmRecord record_;
+    oci::Setting asked_;
 };
 
 // Gives the old size back after the container is gone, if what is mounted at the recorded source is still that tmpfs

@@ -47,6 +47,7 @@ Result<void> set_unit_properties(const SystemdUnit& unit, const std::vector<Unit
     std::vector<std::string> arguments{busctl,
                                        "call",
                                        "--system",
+                                       "--", // a unit's name may begin with "-"
                                        "org.freedesktop.systemd1",
                                        "/org/freedesktop/systemd1",
                                        "org.freedesktop.systemd1.Manager",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one door to the kernel: every system call of ours is made here, so that a test can make any of them fail.
+// The door to the kernel: system calls of ours are made here, so that a test can make any of them fail. Signals,
+// waiting and the clock go through libc.
 #pragma once
 
 #include <cerrno>
@@ -11,6 +12,9 @@ namespace bulkhead::sys {
 // is at most one; nullptr removes it. For tests only: nothing in the programs sets it.
 using Interceptor = int (*)(long number);
 void intercept(Interceptor interceptor);
+
+// The numbers used here and their types are those of 64-bit machines: elsewhere some are missing, or take 16-bit ids.
+static_assert(sizeof(long) == 8);
 
 namespace detail {
 long enter(long number, const long (&words)[6]);

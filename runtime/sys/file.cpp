@@ -2,6 +2,7 @@
 #include "runtime/sys/file.h"
 
 #include "runtime/sys/call.h"
+#include "runtime/sys/process.h"
 
 #include <algorithm>
 #include <ctime>
@@ -9,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 namespace bulkhead::sys {
 
@@ -20,16 +22,30 @@ Result<UniqueFd> open_at(BorrowedFd directory, const std::string& path, int flag
     return UniqueFd(static_cast<int>(fd));
 }
 
-Result<FileStatus> status_of(BorrowedFd file) {
-    struct stat status{};
-    if (call(SYS_newfstatat, file.number(), "", &status, AT_EMPTY_PATH) < 0) {
-        return fail_errno(errno, "fstat");
-    }
+namespace {
+FileStatus from_kernel(const struct stat& status) {
     return FileStatus{.device = status.st_dev,
                       .inode = status.st_ino,
                       .mode = status.st_mode,
                       .owner = status.st_uid,
                       .links = status.st_nlink};
+}
+} // namespace
+
+Result<FileStatus> status_of(BorrowedFd file) {
+    struct stat status{};
+    if (call(SYS_newfstatat, file.number(), "", &status, AT_EMPTY_PATH) < 0) {
+        return fail_errno(errno, "fstat");
+    }
+    return from_kernel(status);
+}
+
+Result<FileStatus> status_at(BorrowedFd directory, const std::string& name) {
+    struct stat status{};
+    if (call(SYS_newfstatat, directory.number(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) {
+        return fail_errno(errno, "stat " + name);
+    }
+    return from_kernel(status);
 }
 
 Result<std::size_t> read_some(BorrowedFd file, char* buffer, std::size_t size) {
@@ -71,6 +87,14 @@ Result<void> write_all(BorrowedFd file, std::string_view text) {
     return {};
 }
 
+void write_to_stderr(std::string_view text) {
+    const BorrowedFd out(STDERR_FILENO);
+    const long flags = call(SYS_fcntl, out.number(), F_GETFL);
+    if (flags >= 0 && (static_cast<unsigned long>(flags) & O_APPEND) == 0) {
+        static_cast<void>(write_all(out, text));
+    }
+}
+
 Result<void> make_directory_at(BorrowedFd directory, const std::string& name, mode_t mode) {
     if (call(SYS_mkdirat, directory.number(), name.c_str(), mode) < 0) {
         return fail_errno(errno, "mkdir " + name);
@@ -105,22 +129,44 @@ Result<void> unlink_at(BorrowedFd directory, const std::string& name) {
 
 std::string temporary_name(const std::string& name) { return "." + name + ".tmp"; }
 
-Result<void> replace_file_at(BorrowedFd directory, const std::string& name, std::string_view text) {
+namespace {
+enum class Synced : bool { no, yes };
+
+Result<void> replace_file(BorrowedFd directory, const std::string& name, std::string_view text, Synced synced) {
     const auto temporary = temporary_name(name);
     const auto write = [&]() -> Result<void> {
         TRY_ASSIGN(const auto file,
                    open_at(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
         TRY(write_all(file.borrow(), text));
+        if (synced == Synced::yes) {
+            TRY(sync(file.borrow()));
+        }
         if (call(SYS_renameat2, directory.number(), temporary.c_str(), directory.number(), name.c_str(), 0) < 0) {
             return fail_errno(errno, "rename to " + name);
         }
-        return {};
+        return synced == Synced::yes ? sync(directory) : Result<void>{};
     };
     auto written = write();
     if (!written) {
         static_cast<void>(unlink_at(directory, temporary));
     }
     return written;
+}
+} // namespace
+
+Result<void> replace_file_at(BorrowedFd directory, const std::string& name, std::string_view text) {
+    return replace_file(directory, name, text, Synced::no);
+}
+
+Result<void> replace_file_synced_at(BorrowedFd directory, const std::string& name, std::string_view text) {
+    return replace_file(directory, name, text, Synced::yes);
+}
+
+Result<void> sync(BorrowedFd file) {
+    if (call_restarting(SYS_fsync, file.number()) < 0) {
+        return fail_errno(errno, "fsync");
+    }
+    return {};
 }
 
 Result<void> lock_exclusively(BorrowedFd file, unsigned deadline_ms) {
@@ -135,8 +181,7 @@ Result<void> lock_exclusively(BorrowedFd file, unsigned deadline_ms) {
         if (waited_ms >= deadline_ms) {
             return fail(Code::busy, "another bulkhead process holds it");
         }
-        const timespec pause{.tv_sec = 0, .tv_nsec = long{step_ms} * 1'000'000};
-        static_cast<void>(call(SYS_nanosleep, &pause, nullptr));
+        pause(std::chrono::milliseconds(step_ms));
     }
 }
 

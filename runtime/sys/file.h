@@ -30,6 +30,8 @@ struct FileStatus {
 
 // fstat(2); works on O_PATH descriptors.
 [[nodiscard]] Result<FileStatus> status_of(BorrowedFd file);
+// The same of `name` in `directory`; a symlink is not followed.
+[[nodiscard]] Result<FileStatus> status_at(BorrowedFd directory, const std::string& name);
 
 // Reads to the end of the file, from where it stands. More than `most` bytes: Code::malformed_input.
 [[nodiscard]] Result<std::string> read_all(BorrowedFd file, std::size_t most);
@@ -39,6 +41,10 @@ struct FileStatus {
 
 [[nodiscard]] Result<void> write_all(BorrowedFd file, std::string_view text);
 
+// `text` on stderr, but not into something opened for appending: crun opens any file of the host that the annotation
+// run.oci.hooks.stderr names that way, and what we say quotes what a tenant wrote. Such a file could be a script.
+void write_to_stderr(std::string_view text);
+
 [[nodiscard]] Result<void> make_directory_at(BorrowedFd directory, const std::string& name, mode_t mode);
 // The same as another user and group for the length of the call (setfsuid(2), setfsgid(2)).
 [[nodiscard]] Result<void> make_directory_as(uid_t user, gid_t group, BorrowedFd directory, const std::string& name,
@@ -46,10 +52,15 @@ struct FileStatus {
 [[nodiscard]] Result<void> remove_directory_at(BorrowedFd directory, const std::string& name);
 [[nodiscard]] Result<void> unlink_at(BorrowedFd directory, const std::string& name);
 
-// Puts `text` in place of `name` as a whole or not at all: a temporary file beside it, then rename(2). Not synced: our
-// state lies on a tmpfs. Mode 0600. A process killed in between leaves temporary_name(name), which the next one writes
-// over.
+// Puts `text` in place of `name` as a whole or not at all: a temporary file beside it, then rename(2). Not synced: the
+// state directory lies on a tmpfs. Mode 0600. The caller holds a lock against others that write `name`. A process
+// killed in between leaves temporary_name(name), which the next one writes over.
 [[nodiscard]] Result<void> replace_file_at(BorrowedFd directory, const std::string& name, std::string_view text);
+// The same, on disk when it returns: file and directory (opened for reading) are synced.
+[[nodiscard]] Result<void> replace_file_synced_at(BorrowedFd directory, const std::string& name, std::string_view text);
+
+// fsync(2).
+[[nodiscard]] Result<void> sync(BorrowedFd file);
 
 [[nodiscard]] std::string temporary_name(const std::string& name);
 

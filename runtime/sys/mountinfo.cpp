@@ -36,6 +36,17 @@ std::string unescape(std::string_view text) {
     return out;
 }
 
+// "MAJOR:MINOR"; 0, which is nothing's, where it is not that.
+dev_t parse_device(std::string_view text) {
+    const auto colon = text.find(':');
+    if (colon == std::string_view::npos) {
+        return 0;
+    }
+    const auto high = parse_unsigned(text.substr(0, colon));
+    const auto low = parse_unsigned(text.substr(colon + 1));
+    return high && low ? makedev(static_cast<unsigned>(*high), static_cast<unsigned>(*low)) : 0;
+}
+
 // Hands every line to `take` until that says false.
 template <typename Take>
 Result<void> walk_lines(BorrowedFd mountinfo, Take take) {
@@ -68,10 +79,11 @@ std::optional<MountInfo> parse_mountinfo_line(std::string_view line) {
     }
     info.id = *id;
     next_word(line); // parent
-    next_word(line); // device
+    info.device = parse_device(next_word(line));
     info.root = unescape(next_word(line));
-    next_word(line); // mount point
-    next_word(line); // the mount's own flags
+    info.point = unescape(next_word(line));
+    const auto flags = next_word(line);
+    info.read_only = flags == "ro" || flags.starts_with("ro,");
     for (auto field = next_word(line); field != "-"; field = next_word(line)) {
         if (line.empty()) {
             return std::nullopt;
@@ -80,7 +92,29 @@ std::optional<MountInfo> parse_mountinfo_line(std::string_view line) {
     }
     info.type = unescape(next_word(line));
     info.source = unescape(next_word(line));
+    info.options = next_word(line);
     return info;
+}
+
+std::optional<std::string> option_of(const MountInfo& mount, std::string_view name) {
+    std::string_view rest = mount.options;
+    while (!rest.empty()) {
+        const auto end = rest.find(',');
+        auto option = rest.substr(0, end);
+        rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+        if (option.starts_with(name) && option.substr(name.size()).starts_with('=')) {
+            option.remove_prefix(name.size() + 1);
+            return unescape(option);
+        }
+    }
+    return std::nullopt;
+}
+
+Result<void> for_each_mount(BorrowedFd mountinfo, const std::function<bool(const MountInfo&)>& take) {
+    return walk_lines(mountinfo, [&](std::string_view line) {
+        const auto mount = parse_mountinfo_line(line);
+        return !mount || take(*mount);
+    });
 }
 
 Result<std::optional<MountInfo>> find_mount(BorrowedFd mountinfo, std::uint64_t id) {

@@ -17,7 +17,7 @@ namespace {
 constexpr ino_t initial_user_namespace = 0xEFFFFFFDU;
 
 [[noreturn]] void end_process(const Error& error) {
-    static_cast<void>(write_all(BorrowedFd(STDERR_FILENO), report_line("", error.what) + "\n"));
+    write_to_stderr(report_line("", error.what) + "\n");
     ::_exit(static_cast<int>(error.code));
 }
 } // namespace
@@ -32,16 +32,21 @@ Result<bool> is_real_root() {
 }
 
 Result<MountNamespaceVisit> MountNamespaceVisit::enter(BorrowedFd ns) {
-    MountNamespaceVisit visit;
-    TRY_ASSIGN(visit.home_, open_at(working_directory, "/proc/self/ns/mnt", O_RDONLY));
-    TRY_ASSIGN(visit.root_, open_at(working_directory, "/", O_PATH | O_DIRECTORY));
+    TRY_ASSIGN(auto home, open_at(working_directory, "/proc/self/ns/mnt", O_RDONLY));
+    TRY_ASSIGN(auto root, open_at(working_directory, "/", O_PATH | O_DIRECTORY));
     if (call(SYS_setns, ns.number(), CLONE_NEWNS) < 0) {
         return fail_errno(errno, "setns to the container's mount namespace");
     }
+    MountNamespaceVisit visit;
+    visit.home_ = std::move(home);
+    visit.root_ = std::move(root);
     return visit;
 }
 
-void MountNamespaceVisit::leave() {
+MountNamespaceVisit::~MountNamespaceVisit() {
+    if (!home_.valid() || !root_.valid()) {
+        return; // never entered, or moved from
+    }
     if (call(SYS_setns, home_.borrow().number(), CLONE_NEWNS) < 0) {
         end_process(fail_errno(errno, "setns back to our mount namespace").error());
     }

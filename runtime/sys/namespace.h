@@ -10,16 +10,20 @@ namespace bulkhead::sys {
 // is "root" only in a namespace of its user's.
 [[nodiscard]] Result<bool> is_real_root();
 
-// A stay in another mount namespace. Descriptors stay what they are; paths mean something else until it is over, so
-// nothing must be opened by path meanwhile.
+// A stay in another mount namespace, as long as the object lives. Descriptors stay what they are; paths mean something
+// else until it is over, so nothing must be opened by path meanwhile.
 class MountNamespaceVisit {
 public:
     // setns(2) into the namespace behind `ns`, an open /proc/PID/ns/mnt.
     [[nodiscard]] static Result<MountNamespaceVisit> enter(BorrowedFd ns);
+    MountNamespaceVisit(MountNamespaceVisit&&) = default;
+    MountNamespaceVisit& operator=(MountNamespaceVisit&&) = delete;
+    MountNamespaceVisit(const MountNamespaceVisit&) = delete;
+    MountNamespaceVisit& operator=(const MountNamespaceVisit&) = delete;
     // Back to where enter() was called, the root directory included (setns(2) would leave a chroot). Where that fails
     // every path of ours is the container's to choose: the process ends, as if it had been killed, with Code::system
     // and a line on stderr.
-    void leave();
+    ~MountNamespaceVisit();
 
 private:
     MountNamespaceVisit() = default;

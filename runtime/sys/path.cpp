@@ -13,7 +13,7 @@ namespace bulkhead::sys {
 namespace {
 Result<UniqueFd> open_resolving(BorrowedFd root, const std::string& path, std::uint64_t resolve) {
     open_how how{};
-    how.flags = O_PATH | O_CLOEXEC;
+    how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
     how.resolve = resolve | RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
     // EAGAIN: a rename or a mount raced with "..", the kernel could not tell whether it stayed inside. Bounded, since
     // whoever races can go on for ever.
@@ -30,7 +30,7 @@ Result<UniqueFd> open_resolving(BorrowedFd root, const std::string& path, std::u
 }
 } // namespace
 
-Result<UniqueFd> open_path_in(BorrowedFd root, const std::string& path, Symlinks symlinks) {
+Result<UniqueFd> open_directory_in(BorrowedFd root, const std::string& path, Symlinks symlinks) {
     return open_resolving(root, path, symlinks == Symlinks::refuse ? RESOLVE_NO_SYMLINKS : 0);
 }
 

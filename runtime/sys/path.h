@@ -12,8 +12,8 @@ namespace bulkhead::sys {
 
 enum class Symlinks : bool { follow_inside, refuse };
 
-// O_PATH descriptor of `path` below `root`, which "..", symlinks and absolute paths cannot leave (RESOLVE_IN_ROOT);
-// magic links are refused always. With Symlinks::refuse a symlink in any component is ELOOP.
-[[nodiscard]] Result<UniqueFd> open_path_in(BorrowedFd root, const std::string& path, Symlinks symlinks);
+// O_PATH descriptor of the directory `path` below `root`, which "..", symlinks and absolute paths cannot leave
+// (RESOLVE_IN_ROOT); magic links are refused always. With Symlinks::refuse a symlink in any component is ELOOP.
+[[nodiscard]] Result<UniqueFd> open_directory_in(BorrowedFd root, const std::string& path, Symlinks symlinks);
 
 } // namespace bulkhead::sys

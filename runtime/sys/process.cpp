@@ -40,6 +40,8 @@ Milliseconds now() {
 // In the child: only async-signal-safe calls, and no way back.
 [[noreturn]] void become(const std::vector<char*>& arguments, int null, int output) {
     static_cast<void>(::signal(SIGPIPE, SIG_DFL));
+    // The runtime kills a hook that takes too long; what the hook runs goes with it.
+    static_cast<void>(::prctl(PR_SET_PDEATHSIG, SIGKILL));
     char* environment[] = {nullptr};
     if (::dup2(null, STDIN_FILENO) >= 0 && ::dup2(output, STDOUT_FILENO) >= 0 && ::dup2(output, STDERR_FILENO) >= 0 &&
         ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0) {
@@ -71,13 +73,12 @@ bool collect(BorrowedFd pipe, Milliseconds until, std::string& output) {
 
 // Whether `child` ended before the deadline: it may close its output long before it does.
 bool ends_by(pid_t child, Milliseconds until) {
-    constexpr timespec pause{.tv_sec = 0, .tv_nsec = 2'000'000};
     siginfo_t info{};
     while (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0) {
         if (now() >= until) {
             return false;
         }
-        static_cast<void>(call(SYS_nanosleep, &pause, nullptr));
+        pause(Milliseconds(2));
     }
     return true;
 }
@@ -113,6 +114,12 @@ Result<void> reset_process() {
         return fail_errno(errno, "chdir /");
     }
     return {};
+}
+
+void pause(std::chrono::milliseconds length) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(length);
+    const timespec time{.tv_sec = seconds.count(), .tv_nsec = std::chrono::nanoseconds(length - seconds).count()};
+    static_cast<void>(call(SYS_nanosleep, &time, nullptr));
 }
 
 Result<Outcome> run_program(const std::vector<std::string>& arguments, Milliseconds deadline) {

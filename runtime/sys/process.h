@@ -15,6 +15,9 @@ namespace bulkhead::sys {
 // umask 022, not dumpable, working directory "/".
 [[nodiscard]] Result<void> reset_process();
 
+// nanosleep(2); a signal cuts it short.
+void pause(std::chrono::milliseconds length);
+
 struct Outcome {
     int status = 0;     // exit status; -1 where a signal ended it
     std::string output; // the beginning of what it wrote to stdout and stderr, at most 4 KiB

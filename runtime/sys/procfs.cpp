@@ -12,6 +12,7 @@
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 namespace bulkhead::sys {
 
@@ -125,6 +126,8 @@ Result<std::string> boot_id() {
     }
     return text;
 }
+
+Bytes page_size() { return Bytes{static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))}; }
 
 Result<std::uint64_t> total_ram() {
     struct sysinfo info{};

@@ -5,6 +5,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/unique_fd.h"
+#include "runtime/base/units.h"
 
 #include <cstdint>
 #include <string>
@@ -59,6 +60,9 @@ private:
 
 // /proc/sys/kernel/random/boot_id without its line end.
 [[nodiscard]] Result<std::string> boot_id();
+
+// sysconf(3).
+[[nodiscard]] Bytes page_size();
 
 // The node's RAM in bytes: sysinfo(2).
 [[nodiscard]] Result<std::uint64_t> total_ram();

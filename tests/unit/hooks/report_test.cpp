@@ -49,6 +49,18 @@ TEST_CASE("a failure is one line on stderr and its code") {
     CHECK(said.error_output == "bulkhead: web: in use\n");
 }
 
+TEST_CASE("nothing is written to a file that is open for appending: a tenant may have named it") {
+    const test::TemporaryDirectory directory;
+    const auto path = directory.path("script");
+    CHECK(test::in_child([&](test::Findings& findings) {
+              const test::FailingCall no_log(SYS_socket, EACCES);
+              ::dup2(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0700), STDERR_FILENO);
+              const Report report(directory.path("state"));
+              findings.expect(report.failure({.code = Code::busy, .number = 0, .what = "$(id)"}) == 75, "code");
+          }) == "");
+    CHECK(directory.read("script").empty());
+}
+
 TEST_CASE("a failure's line has at most 500 bytes and its end") {
     const Report report("/no/such/directory");
     const auto said = failure(report, {.code = Code::internal, .number = 0, .what = std::string(5000, 'x')});

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/ledger/receipt.h"
 
-#include "support/child.h"
-#include "support/failing_call.h"
 #include "support/fixture.h"
 
 #include <doctest/doctest.h>
 #include <limits>
-#include <sys/syscall.h>
 #include <vector>
 
 using namespace bulkhead;
@@ -215,35 +212,4 @@ TEST_CASE("a receipt of another version, and pids that are none") {
     CHECK(error_of(with(text, "pid", "2147483648")) == "pid is out of range");
     CHECK(error_of(with(text, "pid", "18446744073709551615")) == "pid is out of range");
     CHECK(error_of(with(text, "pid", "2147483647")) == "");
-}
-
-TEST_CASE("a container lives while its process does, in this boot") {
-    const test::IdleProcess process;
-    Receipt receipt;
-    receipt.process = sys::Process::open(process.pid())->identity();
-    receipt.boot_id = sys::boot_id().value();
-    CHECK(ledger::is_alive(receipt).value());
-    auto changed = receipt;
-    changed.boot_id.back() = changed.boot_id.back() == '0' ? '1' : '0';
-    CHECK(!ledger::is_alive(changed).value());
-    changed.boot_id = "";
-    CHECK(!ledger::is_alive(changed).value());
-    changed = receipt;
-    changed.process.start_time += 1;
-    CHECK(!ledger::is_alive(changed).value());
-    {
-        const test::FailingCall failing(SYS_openat, EMFILE);
-        CHECK(ledger::is_alive(receipt).error().number == EMFILE);
-    }
-    process.become_zombie();
-    CHECK(!ledger::is_alive(receipt).value());
-}
-
-TEST_CASE("releasing what is not there any more is success, again and again") {
-    auto receipt = full_receipt();
-    receipt.shm->shared = false;
-    receipt.shm->source = "/no/such/place";
-    CHECK(ledger::release(receipt));
-    CHECK(ledger::release(receipt));
-    CHECK(ledger::release(Receipt{}));
 }

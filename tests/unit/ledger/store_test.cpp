@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/ledger/store.h"
 
+#include "runtime/ledger/private_directory.h"
 #include "runtime/sys/file.h"
 #include "support/child.h"
 #include "support/descriptor.h"

@@ -77,7 +77,7 @@ TEST_CASE("engines are told by the annotations that they always write") {
     };
     for (const auto& row : table) {
         CAPTURE(row.what);
-        const auto engine = oci::identify_engine(row.annotations, "id");
+        const auto engine = oci::identify_engine(row.annotations, "id", "/run/bundle");
         REQUIRE(engine);
         CHECK(engine->family == row.family);
         CHECK(engine->sandbox == row.sandbox);
@@ -91,7 +91,7 @@ TEST_CASE("CRI-O's labels that do not tell the name leave it unknown") {
           R"({"io.kubernetes.container.name":null})", R"({"io.kubernetes.container.name":"a\u0000b"})",
           R"({"io.kubernetes.container.name":"a","io.kubernetes.container.name":"b"})", R"({"x":{"y":"z"}} x)"}) {
         CAPTURE(labels);
-        const auto engine = oci::identify_engine(crio_container(labels), "id");
+        const auto engine = oci::identify_engine(crio_container(labels), "id", "/run/bundle");
         REQUIRE(engine);
         CHECK(!engine->container_name);
     }
@@ -101,7 +101,7 @@ TEST_CASE("keys of both families are refused: one of them is a tenant's") {
     for (const auto& theirs : {crio + "ContainerType", crio + "SandboxID", crio + "SandboxName", crio + "Labels"}) {
         auto annotations = containerd_container;
         annotations.insert(annotations.begin(), {theirs, "x"});
-        const auto engine = oci::identify_engine(annotations, "id");
+        const auto engine = oci::identify_engine(annotations, "id", "/run/bundle");
         REQUIRE(!engine);
         CHECK(engine.error().code == Code::not_allowed);
         CHECK(engine.error().what == both_reason(cri + "container-name"));
@@ -110,7 +110,7 @@ TEST_CASE("keys of both families are refused: one of them is a tenant's") {
          {cri + "container-type", cri + "sandbox-id", cri + "sandbox-namespace", cri + "container-name"}) {
         auto annotations = crio_container("{}");
         annotations.push_back({theirs, "sandbox"});
-        const auto engine = oci::identify_engine(annotations, "id");
+        const auto engine = oci::identify_engine(annotations, "id", "/run/bundle");
         REQUIRE(!engine);
         CHECK(engine.error().code == Code::not_allowed);
         CHECK(engine.error().what == both_reason(theirs));
@@ -124,7 +124,7 @@ TEST_CASE("names that a tenant can write as they like are not believed") {
           "io.kubernetes.cri.sandbox-name", "io.kubernetes.cri-o.containertype", "io.kubernetes.cri", ""}) {
         CAPTURE(key);
         CHECK(!oci::is_engine_key(key));
-        const auto engine = oci::identify_engine({{key, "sandbox"}}, "id");
+        const auto engine = oci::identify_engine({{key, "sandbox"}}, "id", "/run/bundle");
         REQUIRE(engine);
         CHECK(engine->family == Family::none);
         CHECK(!engine->sandbox);
@@ -136,4 +136,24 @@ TEST_CASE("names that a tenant can write as they like are not believed") {
     for (const auto& annotation : crio_container("")) {
         CHECK(oci::is_engine_key(annotation.key));
     }
+}
+
+TEST_CASE("in a bundle of containers/storage only what names the container's id is believed") {
+    constexpr auto bundle = "/var/lib/containers/storage/overlay-containers/id/userdata";
+    for (const std::string key : {"io.kubernetes.cri-o.ContainerType", "io.kubernetes.cri.container-type"}) {
+        const auto engine = oci::identify_engine({{key, "sandbox"}}, "id", bundle);
+        REQUIRE(engine);
+        CHECK(!engine->sandbox);
+        CHECK(engine->family == Family::none);
+    }
+    auto annotations = crio_container(R"({"io.kubernetes.container.name":"web"})");
+    auto engine = oci::identify_engine(annotations, "id", bundle);
+    CHECK(engine->container_name == "id");
+    annotations.push_back({"io.kubernetes.cri-o.ContainerID", "another"});
+    engine = oci::identify_engine(annotations, "id", bundle);
+    CHECK(engine->container_name == "id");
+    annotations.back().value = "id";
+    engine = oci::identify_engine(annotations, "id", bundle);
+    CHECK(engine->container_name == "web");
+    CHECK(engine->family == Family::crio);
 }

@@ -80,7 +80,7 @@ public:
     }
     void expect_refusal(const oci::Setting& size, Code code, std::string_view what) const {
         const auto shm = Shm::prepare(size, container.get());
-        findings_.expect_equal(shm ? "prepared" : shm.error().what, what);
+        findings_.expect_equal(shm ? "prepared" : shm.error().what, size.explain({.what = std::string(what)}).what);
         findings_.expect(shm || shm.error().code == code, "code");
     }
     void expect_shm(std::string_view expected) const { findings_.expect_equal(tmpfs_at(root("/dev/shm")), expected); }
@@ -253,6 +253,11 @@ TEST_CASE("shm: symlinks and files in the image are refused (root, mounts of its
               box.expect_refusal(shm_size(mebibyte), Code::unsupported,
                                  "/dev/shm is no directory in the image; make it one there");
               std::filesystem::remove(box.root("/dev"));
+              std::filesystem::create_directory(box.root("/dev"));
+              test::write_file(box.root("/dev/shm"), "");
+              box.expect_refusal(shm_size(mebibyte), Code::unsupported,
+                                 "/dev/shm is no directory in the image; make it one there");
+              std::filesystem::remove_all(box.root("/dev"));
               box.expect_refusal(shm_size(mebibyte), Code::unsupported,
                                  "the image has no /dev directory; make one there");
           }) == "");
@@ -337,8 +342,8 @@ TEST_CASE("no shm and a read-only /dev (root, mounts of its own)" * needs_mounts
               auto shm = box.prepare(mebibyte);
               const auto applied = shm.apply(box.container.get());
               findings.expect_equal(applied ? "" : applied.error().what,
-                                    "the container has no /dev/shm and its root is read-only; make the directory in "
-                                    "the image");
+                                    "io.bulkhead.shm-size=\"1048576\": the container has no /dev/shm and its root is "
+                                    "read-only; make the directory in the image");
               findings.expect(shm.undo().has_value(), "undo");
           }) == "");
 }

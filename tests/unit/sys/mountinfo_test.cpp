@@ -22,27 +22,65 @@ struct Row {
 
 const std::vector<Row> rows{
     {"36 35 0:45 / /dev/shm rw,nosuid - tmpfs shm rw,size=65536k",
-     {.id = 36, .root = "/", .source = "shm", .type = "tmpfs", .shared = false}},
+     {.id = 36,
+      .root = "/",
+      .point = "/dev/shm",
+      .source = "shm",
+      .type = "tmpfs",
+      .options = "rw,size=65536k",
+      .shared = false}},
     {"36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue",
-     {.id = 36, .root = "/mnt1", .source = "/dev/root", .type = "ext3", .shared = false}},
+     {.id = 36,
+      .root = "/mnt1",
+      .point = "/mnt2",
+      .source = "/dev/root",
+      .type = "ext3",
+      .options = "rw,errors=continue",
+      .shared = false}},
     {"1 0 0:1 / / rw shared:1 - rootfs none rw",
-     {.id = 1, .root = "/", .source = "none", .type = "rootfs", .shared = true}},
+     {.id = 1, .root = "/", .point = "/", .source = "none", .type = "rootfs", .options = "rw", .shared = true}},
     {"7 1 0:1 / /a rw shared:12 master:3 propagate_from:2 unbindable - fuse.sshfs u@h:/x rw",
-     {.id = 7, .root = "/", .source = "u@h:/x", .type = "fuse.sshfs", .shared = true}},
+     {.id = 7, .root = "/", .point = "/a", .source = "u@h:/x", .type = "fuse.sshfs", .options = "rw", .shared = true}},
     {"7 1 0:1 / /a rw master:3 shared:12 - tmpfs shm rw",
-     {.id = 7, .root = "/", .source = "shm", .type = "tmpfs", .shared = true}},
+     {.id = 7, .root = "/", .point = "/a", .source = "shm", .type = "tmpfs", .options = "rw", .shared = true}},
     {"7 1 0:1 / /shared:1 rw,shared:1 unbindable - tmpfs shared:1 rw",
-     {.id = 7, .root = "/", .source = "shared:1", .type = "tmpfs", .shared = false}},
+     {.id = 7,
+      .root = "/",
+      .point = "/shared:1",
+      .source = "shared:1",
+      .type = "tmpfs",
+      .options = "rw",
+      .shared = false}},
     {R"(8 1 0:1 /a\040b\011c\012d\134e\043f /x\040y rw - tmpfs my\040shm rw)",
-     {.id = 8, .root = "/a b\tc\nd\\e#f", .source = "my shm", .type = "tmpfs", .shared = false}},
+     {.id = 8,
+      .root = "/a b\tc\nd\\e#f",
+      .point = "/x y",
+      .source = "my shm",
+      .type = "tmpfs",
+      .options = "rw",
+      .shared = false}},
     {R"(8 1 0:1 /a\04 /b rw - tmpfs \040\ rw)",
-     {.id = 8, .root = R"(/a\04)", .source = R"( \)", .type = "tmpfs", .shared = false}},
+     {.id = 8,
+      .root = R"(/a\04)",
+      .point = "/b",
+      .source = R"( \)",
+      .type = "tmpfs",
+      .options = "rw",
+      .shared = false}},
     {R"(8 1 0:1 /a\089\x20 /b rw - tmpfs \\040 rw)",
-     {.id = 8, .root = R"(/a\089\x20)", .source = R"(\ )", .type = "tmpfs", .shared = false}},
-    {"8 1 0:1 / /a-b rw - tmpfs - rw", {.id = 8, .root = "/", .source = "-", .type = "tmpfs", .shared = false}},
-    {"8 1 0:1 / /b rw - tmpfs  rw", {.id = 8, .root = "/", .source = "", .type = "tmpfs", .shared = false}},
+     {.id = 8,
+      .root = R"(/a\089\x20)",
+      .point = "/b",
+      .source = R"(\ )",
+      .type = "tmpfs",
+      .options = "rw",
+      .shared = false}},
+    {"8 1 0:1 / /a-b rw - tmpfs - rw",
+     {.id = 8, .root = "/", .point = "/a-b", .source = "-", .type = "tmpfs", .options = "rw", .shared = false}},
+    {"8 1 0:1 / /b rw - tmpfs  rw",
+     {.id = 8, .root = "/", .point = "/b", .source = "", .type = "tmpfs", .options = "rw", .shared = false}},
     {"18446744073709551615 1 0:1 / / rw - tmpfs x rw",
-     {.id = UINT64_MAX, .root = "/", .source = "x", .type = "tmpfs", .shared = false}},
+     {.id = UINT64_MAX, .root = "/", .point = "/", .source = "x", .type = "tmpfs", .options = "rw", .shared = false}},
 };
 
 // A file of `count` lines, the mounts 1000, 1001, ...
@@ -78,10 +116,25 @@ TEST_CASE("a line of mountinfo, with its octal escapes and optional fields") {
         REQUIRE(info);
         CHECK(info->id == row.expected.id);
         CHECK(info->root == row.expected.root);
+        CHECK(info->point == row.expected.point);
         CHECK(info->source == row.expected.source);
+        CHECK(info->options == row.expected.options);
         CHECK(info->type == row.expected.type);
         CHECK(info->shared == row.expected.shared);
     }
+}
+
+TEST_CASE("the options of a file system, with commas in their values") {
+    const auto mount = sys::parse_mountinfo_line(
+        R"(1 1 0:1 / / rw - overlay overlay rw,lowerdir=/l\054upperdir=/x:/m,upperdir=/a\054b\040c,workdir=,upperdirs=/n,index=off)");
+    REQUIRE(mount);
+    CHECK(sys::option_of(*mount, "lowerdir") == "/l,upperdir=/x:/m");
+    CHECK(sys::option_of(*mount, "upperdir") == "/a,b c");
+    CHECK(sys::option_of(*mount, "workdir") == "");
+    CHECK(sys::option_of(*mount, "index") == "off");
+    CHECK(!sys::option_of(*mount, "rw"));
+    CHECK(!sys::option_of(*mount, "upper"));
+    CHECK(!sys::option_of(*mount, ""));
 }
 
 TEST_CASE("a line that is cut off anywhere is none, or a shorter one") {

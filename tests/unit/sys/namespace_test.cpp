@@ -87,7 +87,7 @@ TEST_CASE("a visit to another mount namespace, and back (root only)" * doctest::
               findings.expect(visit.has_value(), "enter");
               findings.expect(inode_of("/proc/self/ns/mnt") == there || inode_of("/proc/self/ns/mnt") == 0,
                               "not there");
-              visit->leave();
+              visit = fail(Code::internal, "left");
               findings.expect(inode_of("/proc/self/ns/mnt") == home, "not back");
           }) == "");
 }
@@ -102,7 +102,7 @@ TEST_CASE("leaving goes back to the root directory of a chroot (root, mounts of 
               auto visit = MountNamespaceVisit::enter(ns.borrow());
               findings.expect(visit.has_value(), "enter");
               findings.expect(::access("/marker", F_OK) != 0, "the visit did not leave the chroot");
-              visit->leave();
+              visit = fail(Code::internal, "left");
               findings.expect(::access("/marker", F_OK) == 0, "not back in the chroot");
               findings.expect(::access("../../marker", F_OK) == 0, "working directory outside");
           }) == "");
@@ -120,7 +120,7 @@ TEST_CASE("a process that cannot come back ends, and says why (root only)" * doc
                   auto visit = MountNamespaceVisit::enter(ns.borrow());
                   findings.expect(visit.has_value(), "enter");
                   const FailingCall failing(number, EIO);
-                  visit->leave();
+                  visit = fail(Code::internal, "left");
                   findings.add("went on");
               }) == "child ended with wait status " + std::to_string(status));
         CHECK(directory.read("stderr") == (number == SYS_setns

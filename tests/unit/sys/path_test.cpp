@@ -22,7 +22,7 @@ public:
     Tree() {
         directory_.write("outside/secret", "");
         directory_.write("root/dev/shm/file", "");
-        directory_.write("root/outside/decoy", "");
+        directory_.write("root/outside/decoy/x", "");
         link(directory_.path("outside"), "absolute-outside");
         link("/dev/shm", "absolute-inside");
         link("../../outside", "relative-outside");
@@ -34,7 +34,7 @@ public:
 
     [[nodiscard]] std::string open(const std::string& path, Symlinks symlinks) const {
         const auto root = test::open_directory(directory_.path("root"));
-        const auto opened = sys::open_path_in(root.borrow(), path, symlinks);
+        const auto opened = sys::open_directory_in(root.borrow(), path, symlinks);
         if (!opened) {
             CHECK(opened.error().code == Code::system);
             return std::to_string(opened.error().number);
@@ -85,7 +85,7 @@ TEST_CASE("a path below a root: symlinks refused or kept inside, in each compone
         {"dev/link-to-shm", eloop, enoent}, // ../shm of /dev is /shm
         {"dev/../to-dev/shm", eloop, "root/dev/shm"},
         {"absolute-inside", eloop, "root/dev/shm"},
-        {"absolute-inside/file", eloop, "root/dev/shm/file"},
+        {"absolute-inside", eloop, "root/dev/shm"},
         {"absolute-outside/secret", eloop, enoent},
         {"relative-outside/decoy", eloop, "root/outside/decoy"},
         {"relative-outside/secret", eloop, enoent},
@@ -103,7 +103,8 @@ TEST_CASE("magic links are refused always") {
     const UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
     for (const auto symlinks : {Symlinks::refuse, Symlinks::follow_inside}) {
         for (const std::string name : {"root", "cwd", "exe"}) {
-            const auto opened = sys::open_path_in(proc.borrow(), std::to_string(::getpid()) + "/" + name, symlinks);
+            const auto opened =
+                sys::open_directory_in(proc.borrow(), std::to_string(::getpid()) + "/" + name, symlinks);
             REQUIRE(!opened);
             CHECK(opened.error().number == ELOOP);
         }
@@ -112,9 +113,10 @@ TEST_CASE("magic links are refused always") {
 
 TEST_CASE("what is opened is O_PATH and closed on exec") {
     const test::TemporaryDirectory directory;
-    directory.write("file", "secret");
+    directory.write("inside/file", "");
     const auto root = test::open_directory(directory.path());
-    const auto opened = sys::open_path_in(root.borrow(), "file", Symlinks::refuse);
+    CHECK(sys::open_directory_in(root.borrow(), "inside/file", Symlinks::refuse).error().number == ENOTDIR);
+    const auto opened = sys::open_directory_in(root.borrow(), "inside", Symlinks::refuse);
     REQUIRE(opened);
     const int number = opened->borrow().number();
     CHECK((::fcntl(number, F_GETFL) & O_PATH) != 0);
@@ -126,11 +128,11 @@ TEST_CASE("a race that the kernel could not settle is tried again, not for ever"
     const auto root = test::open_directory(directory.path());
     {
         const test::FailingCall racing(SYS_openat2, EAGAIN, 0, 10);
-        CHECK(sys::open_path_in(root.borrow(), "/", Symlinks::refuse));
+        CHECK(sys::open_directory_in(root.borrow(), "/", Symlinks::refuse));
         CHECK(test::FailingCall::seen() == 11);
     }
     const test::FailingCall racing(SYS_openat2, EAGAIN);
-    const auto opened = sys::open_path_in(root.borrow(), "x", Symlinks::refuse);
+    const auto opened = sys::open_directory_in(root.borrow(), "x", Symlinks::refuse);
     REQUIRE(!opened);
     CHECK(opened.error().number == EAGAIN);
     CHECK(opened.error().what == "open x: Resource temporarily unavailable");

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/ledger/disk_records.h"
+
+#include "runtime/base/quantity.h"
+#include "runtime/ledger/json_parts.h"
+#include "runtime/ledger/private_directory.h"
+#include "runtime/resources/disk_release.h"
+#include "runtime/sys/file.h"
+#include "runtime/sys/listing.h"
+
+#include <cerrno>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sys/stat.h>
+
+namespace bulkhead::ledger {
+
+using nlohmann::ordered_json;
+using oci::JsonObject;
+using resources::DiskHold;
+using sys::ProjectId;
+
+namespace {
+
+constexpr std::size_t longest_record = 16UL << 10U;
+constexpr std::size_t longest_number = 16;
+constexpr unsigned lock_deadline_ms = 3000;
+
+std::string name_of(const std::string& filesystem, ProjectId id) {
+    return filesystem + "-" + std::to_string(id) + ".json";
+}
+
+ordered_json limits_to_json(const sys::QuotaLimits& limits) {
+    return {{"hardBytes", limits.hard_bytes.value},
+            {"softBytes", limits.soft_bytes.value},
+            {"hardInodes", limits.hard_inodes.value},
+            {"softInodes", limits.soft_inodes.value}};
+}
+
+Result<sys::QuotaLimits> limits_from_json(const JsonObject& record, std::string_view key) {
+    const auto value = record.find(key);
+    if (!value) {
+        return fail(Code::malformed_input, std::string(key) + " is missing");
+    }
+    TRY_ASSIGN(const auto object, value->object());
+    sys::QuotaLimits limits;
+    TRY_ASSIGN(limits.hard_bytes.value, number(object, "hardBytes"));
+    TRY_ASSIGN(limits.soft_bytes.value, number(object, "softBytes"));
+    TRY_ASSIGN(limits.hard_inodes.value, number(object, "hardInodes"));
+    TRY_ASSIGN(limits.soft_inodes.value, number(object, "softInodes"));
+    return limits;
+}
+
+Result<DiskRecord> parse(std::string_view text) {
+    TRY_ASSIGN(const auto object, JsonObject::parse(text, ""));
+    DiskRecord record;
+    TRY_ASSIGN(record.owner, head_from_json(object));
+    TRY_ASSIGN(record.hold.filesystem, object.required_string("filesystem"));
+    TRY_ASSIGN(record.hold.id, project_id(object));
+    TRY_ASSIGN(record.hold.upper, object.required_string("upper"));
+    TRY_ASSIGN(record.hold.found, limits_from_json(object, "found"));
+    TRY_ASSIGN(record.hold.limits, limits_from_json(object, "limits"));
+    return record;
+}
+
+Result<UniqueFd> open_directory(const std::string& path, const std::string& name, IfMissing if_missing) {
+    TRY_ASSIGN(const auto top, open_private_directory(sys::working_directory, path, if_missing));
+    return open_private_directory(top.borrow(), name, if_missing);
+}
+
+bool is_missing(const Error& error) { return error.number == ENOENT; }
+
+std::optional<ProjectId> to_id(std::string_view text) {
+    const auto number = parse_unsigned(text);
+    const bool fits = number && *number > 0 && *number < std::numeric_limits<ProjectId>::max();
+    return fits ? std::optional(static_cast<ProjectId>(*number)) : std::nullopt;
+}
+
+} // namespace
+
+std::string to_json(const DiskRecord& record) {
+    auto json = head_to_json(record.owner);
+    json["filesystem"] = record.hold.filesystem;
+    json["projectId"] = record.hold.id;
+    json["upper"] = record.hold.upper;
+    json["found"] = limits_to_json(record.hold.found);
+    json["limits"] = limits_to_json(record.hold.limits);
+    return to_text(json);
+}
+
+Result<DiskRecord> disk_record_from_json(std::string_view text) {
+    auto record = parse(text);
+    if (!record) {
+        record.error().code = Code::internal;
+    }
+    return record;
+}
+
+DiskRecords::DiskRecords(std::string directory, std::string state_dir, Owner owner)
+    : directory_(std::move(directory)), state_dir_(std::move(state_dir)), owner_(std::move(owner)) {}
+
+Result<std::optional<DiskRecord>> DiskRecords::read_named(const std::string& name) const {
+    const auto directory = open_directory(directory_, "disk", IfMissing::fail);
+    if (!directory) {
+        return is_missing(directory.error()) ? Result<std::optional<DiskRecord>>(std::nullopt)
+                                             : std::unexpected(directory.error());
+    }
+    TRY_ASSIGN(const auto text, read_private_file(directory->borrow(), name, longest_record));
+    if (!text) {
+        return std::nullopt;
+    }
+    TRY_ASSIGN(auto record, in_context("disk record " + name, disk_record_from_json(*text)));
+    if (name_of(record.hold.filesystem, record.hold.id) != name) {
+        return fail(Code::internal, "disk record " + name + " is another id's; remove it");
+    }
+    return record;
+}
+
+Result<std::optional<DiskRecord>> DiskRecords::read(const std::string& filesystem, ProjectId id) const {
+    return read_named(name_of(filesystem, id));
+}
+
+Result<std::optional<DiskHold>> DiskRecords::holder(const std::string& filesystem, ProjectId id) {
+    TRY_ASSIGN(auto record, read(filesystem, id));
+    if (!record) {
+        return std::nullopt;
+    }
+    TRY_ASSIGN(record->hold.alive, is_alive(record->owner));
+    return std::move(record->hold);
+}
+
+Result<void> DiskRecords::remember(const DiskHold& hold) {
+    TRY_ASSIGN(const auto directory, open_directory(directory_, "disk", IfMissing::make));
+    const auto text = to_json(DiskRecord{.owner = owner_, .hold = hold});
+    return in_context("disk record",
+                      sys::replace_file_synced_at(directory.borrow(), name_of(hold.filesystem, hold.id), text));
+}
+
+Result<void> DiskRecords::forget(const std::string& filesystem, ProjectId id) {
+    TRY_ASSIGN(const auto directory, open_directory(directory_, "disk", IfMissing::make));
+    const auto name = name_of(filesystem, id);
+    for (const auto& file : {name, sys::temporary_name(name)}) {
+        if (const auto gone = sys::unlink_at(directory.borrow(), file); !gone && !is_missing(gone.error())) {
+            return gone;
+        }
+    }
+    return {};
+}
+
+std::optional<ProjectId> DiskRecords::hint(const std::string& filesystem) {
+    const auto directory = open_directory(state_dir_, "hints", IfMissing::fail);
+    const auto text = directory ? read_private_file(directory->borrow(), filesystem, longest_number)
+                                : std::unexpected(directory.error());
+    return text && *text ? to_id(**text) : std::nullopt;
+}
+
+void DiskRecords::set_hint(const std::string& filesystem, ProjectId id) {
+    const auto directory = open_directory(state_dir_, "hints", IfMissing::make);
+    if (directory && sys::lock_exclusively(directory->borrow(), 0)) { // else another one gives a hint just now
+        static_cast<void>(sys::replace_file_at(directory->borrow(), filesystem, std::to_string(id)));
+    }
+}
+
+Result<ProjectId> DiskRecords::next_lower(const std::string& filesystem, ProjectId top) {
+    TRY_ASSIGN(const auto directory, open_directory(directory_, "marks", IfMissing::make));
+    TRY(in_context("marks of project ids", sys::lock_exclusively(directory.borrow(), lock_deadline_ms)));
+    TRY_ASSIGN(const auto text, read_private_file(directory.borrow(), filesystem, longest_number));
+    const auto mark = text ? to_id(*text) : std::nullopt;
+    const ProjectId next = mark && *mark <= top ? *mark - 1 : top;
+    TRY(sys::replace_file_at(directory.borrow(), filesystem, std::to_string(next)));
+    return next;
+}
+
+Result<void> DiskRecords::release(const DiskRecord& record) {
+    TRY_ASSIGN(const auto released, resources::release_disk(record.hold));
+    if (released != resources::Released::done) {
+        const bool gone = released == resources::Released::disk_not_here;
+        return fail(Code::system, "the disk " + record.hold.filesystem +
+                                      (gone ? " is not mounted; mount it, or forget it with bulkhead gc --forget "
+                                            : " is there more than once, and it cannot be told which one it is; "
+                                              "unmount the clones, or forget it with bulkhead gc --forget ") +
+                                      record.hold.filesystem);
+    }
+    TRY(forget(record.hold.filesystem, record.hold.id));
+    if (const auto next = hint(record.hold.filesystem); next && record.hold.id < *next) {
+        set_hint(record.hold.filesystem, record.hold.id);
+    }
+    return {};
+}
+
+Result<std::vector<std::string>> DiskRecords::names() const {
+    const auto directory = open_directory(directory_, "disk", IfMissing::fail);
+    if (!directory) {
+        return is_missing(directory.error()) ? Result<std::vector<std::string>>() : std::unexpected(directory.error());
+    }
+    return sys::list_directory(directory->borrow());
+}
+
+} // namespace bulkhead::ledger

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is known of project ids that a limit of ours may be on. Quotas outlive a power loss and /run does not, so these
+// lie in /var/lib/bulkhead:
+//
+//   disk/UUID-ID.json   a disk record: synced before the limit is set, removed when it is given back
+//   marks/UUID          the lowest id that was tried in a home of docker's
+//
+// and, in the state directory, hints/UUID: where the next free id may be. Marks and hints belong to no container, and
+// there is one of each for a file system.
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/base/unique_fd.h"
+#include "runtime/ledger/owner.h"
+#include "runtime/resources/disk_book.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bulkhead::ledger {
+
+inline constexpr auto disk_directory = "/var/lib/bulkhead";
+
+struct DiskRecord {
+    Owner owner;
+    resources::DiskHold hold; // `alive` is not kept
+};
+
+[[nodiscard]] std::string to_json(const DiskRecord& record);
+// Code::internal for what to_json() did not write.
+[[nodiscard]] Result<DiskRecord> disk_record_from_json(std::string_view text);
+
+// The book of one owner: what it remembers, it remembers as that owner's. Directories are made when something is to be
+// written. Errors: Code::system, or Code::internal for files that are not root's alone or not ours.
+class DiskRecords final : public resources::DiskBook {
+public:
+    DiskRecords(std::string directory, std::string state_dir, Owner owner = {});
+
+    [[nodiscard]] Result<std::optional<resources::DiskHold>> holder(const std::string& filesystem,
+                                                                    sys::ProjectId id) override;
+    [[nodiscard]] Result<void> remember(const resources::DiskHold& hold) override;
+    [[nodiscard]] Result<void> forget(const std::string& filesystem, sys::ProjectId id) override;
+    [[nodiscard]] std::optional<sys::ProjectId> hint(const std::string& filesystem) override;
+    void set_hint(const std::string& filesystem, sys::ProjectId id) override;
+    [[nodiscard]] Result<sys::ProjectId> next_lower(const std::string& filesystem, sys::ProjectId top) override;
+
+    [[nodiscard]] Result<std::optional<DiskRecord>> read(const std::string& filesystem, sys::ProjectId id) const;
+    // Gives the limits back and removes the record. Where the disk is not there, or cannot be told from a clone, the
+    // record stays and Code::system says so.
+    [[nodiscard]] Result<void> release(const DiskRecord& record);
+    // The names of all records, for read_named(); gc only.
+    [[nodiscard]] Result<std::vector<std::string>> names() const;
+    [[nodiscard]] Result<std::optional<DiskRecord>> read_named(const std::string& name) const;
+
+private:
+    std::string directory_;
+    std::string state_dir_;
+    Owner owner_;
+};
+
+} // namespace bulkhead::ledger

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/ledger/private_directory.h"
+
+#include "runtime/sys/file.h"
+
+#include <cerrno>
+#include <sys/stat.h>
+
+namespace bulkhead::ledger {
+
+namespace {
+
+Result<void> require_private(BorrowedFd file, const std::string& name) {
+    constexpr mode_t writable_by_others = S_IWGRP | S_IWOTH;
+    TRY_ASSIGN(const auto status, sys::status_of(file));
+    if (status.owner != 0 || (status.mode & writable_by_others) != 0) {
+        return fail(Code::internal, name + " in the state directory is not root's alone; remove it");
+    }
+    return {};
+}
+
+} // namespace
+
+Result<UniqueFd> open_private_directory(BorrowedFd parent, const std::string& name, IfMissing if_missing) {
+    constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+    auto directory = sys::open_at(parent, name, flags);
+    if (!directory && directory.error().number == ENOENT && if_missing == IfMissing::make) {
+        if (const auto made = sys::make_directory_at(parent, name, S_IRWXU); !made && made.error().number != EEXIST) {
+            return std::unexpected(made.error());
+        }
+        directory = sys::open_at(parent, name, flags);
+    }
+    if (directory) {
+        TRY(require_private(directory->borrow(), name));
+    }
+    return directory;
+}
+
+Result<std::optional<std::string>> read_private_file(BorrowedFd directory, const std::string& name, std::size_t most) {
+    const auto file = sys::open_at(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (!file) {
+        return file.error().number == ENOENT ? Result<std::optional<std::string>>(std::nullopt)
+                                             : std::unexpected(file.error());
+    }
+    TRY(require_private(file->borrow(), name));
+    return sys::read_all(file->borrow(), most);
+}
+
+} // namespace bulkhead::ledger

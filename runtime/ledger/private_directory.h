@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Directories and files that we believe when we undo things: root's, and writable by nobody else. Anything else found
+// in their place is Code::internal, never followed and never mended in silence.
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/base/unique_fd.h"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+namespace bulkhead::ledger {
+
+enum class IfMissing : bool { fail, make };
+
+// Opens the directory `name`; made with mode 0700, and synced, where it is missing and `if_missing` says so.
+[[nodiscard]] Result<UniqueFd> open_private_directory(BorrowedFd parent, const std::string& name, IfMissing if_missing);
+
+// nullopt where it is not there. More than `most` bytes: Code::malformed_input.
+[[nodiscard]] Result<std::optional<std::string>> read_private_file(BorrowedFd directory, const std::string& name,
+                                                                   std::size_t most);
+
+} // namespace bulkhead::ledger

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/ledger/release.h"
+
+namespace bulkhead::ledger {
+
+namespace {
+
+// The id may have a later owner: a container that started on the same layer.
+Result<void> release_disk(const Receipt& receipt, DiskRecords& disks) {
+    TRY_ASSIGN(const auto record, disks.read(receipt.disk->filesystem, receipt.disk->id));
+    if (!record || record->owner != static_cast<const Owner&>(receipt)) {
+        return {};
+    }
+    return disks.release(*record);
+}
+
+} // namespace
+
+Result<void> release(const Receipt& receipt, DiskRecords& disks) {
+    const auto disk = receipt.disk ? in_context("disk", release_disk(receipt, disks)) : Result<void>{};
+    const auto shm = receipt.shm ? in_context("/dev/shm", resources::release_shm(*receipt.shm)) : Result<void>{};
+    const auto cgroup = in_context("cgroup", resources::release_cgroup(receipt.cgroup));
+    TRY(disk);
+    TRY(shm);
+    return cgroup;
+}
+
+} // namespace bulkhead::ledger

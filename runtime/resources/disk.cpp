@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/resources/disk.h"
+
+#include "runtime/base/quantity.h"
+#include "runtime/resources/project_claim.h"
+#include "runtime/resources/project_tree.h"
+#include "runtime/sys/file.h"
+#include "runtime/sys/tree.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace bulkhead::resources {
+
+namespace {
+
+using sys::FilesystemType;
+using sys::ProjectLabel;
+using sys::QuotaLimits;
+using sys::QuotaState;
+
+constexpr unsigned lock_deadline_ms = 3000;
+
+std::unexpected<Error> unsupported(std::string what) { return fail(Code::unsupported, std::move(what)); }
+
+std::string type_name(FilesystemType type) { return type == FilesystemType::xfs ? "XFS" : "ext4"; }
+
+// An ext4 without the feature refuses any id but 0, so one is tried, and taken back. Only asked when there is no quota.
+Result<bool> knows_project_ids(const Layer& layer) {
+    TRY_ASSIGN(const auto before, sys::project_label(layer.upper()));
+    const auto tried = sys::set_project_label(layer.upper(), {.id = 1, .inherit = before.inherit});
+    if (!tried) {
+        return tried.error().number == EOPNOTSUPP ? Result<bool>(false) : std::unexpected(tried.error());
+    }
+    TRY(sys::set_project_label(layer.upper(), before));
+    return true;
+}
+
+Result<void> explain_off(const Layer& layer) {
+    if (layer.size().type == FilesystemType::ext4) {
+        TRY_ASSIGN(const auto known, knows_project_ids(layer));
+        if (!known) {
+            return unsupported("the ext4 that holds " + layer.upper_path() +
+                               " lacks the project feature; unmount it and run tune2fs -O project,quota on it");
+        }
+    }
+    return unsupported("the " + type_name(layer.size().type) + " that holds " + layer.upper_path() +
+                       " is mounted without project quotas; mount it with the option prjquota (a remount is not "
+                       "enough on XFS; for a root file system rootflags=prjquota)");
+}
+
+Result<void> explain_accounting(const Layer& layer, const policy::DiskConfig& config) {
+    if (config.enable_enforcement) {
+        return sys::enforce_quota(layer.upper());
+    }
+    if (config.accounting_only) {
+        return {};
+    }
+    return unsupported("the " + type_name(layer.size().type) + " that holds " + layer.upper_path() +
+                       " counts project quotas and enforces none; mount it with prjquota, or set "
+                       "disk.enable-enforcement in the node config");
+}
+
+std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) { return (value / unit + (value % unit != 0)) * unit; }
+
+// XFS makes inodes as it needs them, in blocks of files' space; ext4 has a fixed number, so a size gets its share.
+Count implied_inodes(Bytes size, const sys::FilesystemSize& filesystem) {
+    constexpr std::uint64_t bytes_per_inode = 4096;
+    constexpr std::uint64_t least = 1024;
+    auto inodes = size.value / bytes_per_inode;
+    if (filesystem.type == FilesystemType::ext4 && filesystem.bytes.value != 0) {
+        const auto share = static_cast<double>(filesystem.inodes.value) / static_cast<double>(filesystem.bytes.value);
+        inodes = static_cast<std::uint64_t>(static_cast<double>(size.value) * share);
+    }
+    return Count{std::max(inodes, least)};
+}
+
+// 0 is no limit, so it is the loosest.
+std::uint64_t tighter(std::uint64_t a, std::uint64_t b) { return a == 0 || b == 0 ? std::max(a, b) : std::min(a, b); }
+
+// A soft limit stays where it is, or comes down to the hard one.
+std::uint64_t soft_below(std::uint64_t soft, std::uint64_t hard) { return hard == 0 ? soft : std::min(soft, hard); }
+
+} // namespace
+
+Result<void> require_quota(const Layer& layer, const policy::DiskConfig& config) {
+    if (layer.size().type == FilesystemType::other) {
+        return unsupported("the writable layer (" + layer.upper_path() +
+                           ") is not on XFS or ext4; a disk limit needs one of them, with project quotas");
+    }
+    TRY_ASSIGN(const auto state, sys::quota_state(layer.upper()));
+    switch (state) {
+    case QuotaState::no_kernel_support:
+        return unsupported("the kernel has no quota for " + type_name(layer.size().type) +
+                           " (CONFIG_XFS_QUOTA, CONFIG_QUOTA); run one that has");
+    case QuotaState::off:
+        return explain_off(layer);
+    case QuotaState::accounting:
+        return explain_accounting(layer, config);
+    case QuotaState::enforcing:
+        break;
+    }
+    return {};
+}
+
+QuotaLimits limits_for(const DiskRequest& request, const policy::DiskConfig& config,
+                       const sys::FilesystemSize& filesystem, const sys::Quota& found) {
+    auto limits = found.limits;
+    auto inodes = request.inodes;
+    if (request.size) {
+        limits.hard_bytes.value =
+            tighter(limits.hard_bytes.value, round_up(request.size->value, filesystem.block.value));
+        if (!inodes && config.implied_inodes) {
+            inodes = std::max(implied_inodes(*request.size, filesystem), found.used_inodes);
+        }
+    }
+    if (inodes) {
+        limits.hard_inodes.value = tighter(limits.hard_inodes.value, inodes->value);
+    }
+    limits.soft_bytes.value = soft_below(limits.soft_bytes.value, limits.hard_bytes.value);
+    limits.soft_inodes.value = soft_below(limits.soft_inodes.value, limits.hard_inodes.value);
+    return limits;
+}
+
+Result<DiskLimit> DiskLimit::prepare(Layer layer, const DiskRequest& request, const policy::DiskConfig& config,
+                                     DiskBook& book) {
+    TRY(require_quota(layer, config));
+    TRY(in_context("the layer", sys::lock_exclusively(layer.upper(), lock_deadline_ms)));
+    DiskLimit limit(std::move(layer), request, config);
+    TRY(limit.take_id(book));
+    if (auto same = limit.require_same_layer(); !same) {
+        static_cast<void>(limit.undo(book));
+        return std::unexpected(std::move(same).error());
+    }
+    return limit;
+}
+
+Result<void> DiskLimit::take_id(DiskBook& book) {
+    hold_.filesystem = layer_.filesystem();
+    hold_.upper = layer_.upper_path();
+    TRY_ASSIGN(upper_before_, sys::project_label(layer_.upper()));
+    TRY_ASSIGN(work_before_, sys::project_label(layer_.work()));
+    TRY_ASSIGN(const auto own, may_adopt(layer_, upper_before_, book));
+    if (own) {
+        hold_.id = upper_before_.id;
+        return {};
+    }
+    const auto search = search_for(hold_.upper, {.first = config_.first_id, .last = config_.last_id});
+    TRY_ASSIGN(hold_.id, claim_project_id(layer_, search, book));
+    claimed_ = true;
+    return {};
+}
+
+// The paths in the mount's options are old: another directory may be there by now. What upper was just given is seen
+// through the overlay only if upper is what is mounted.
+Result<void> DiskLimit::require_same_layer() const {
+    TRY_ASSIGN(const auto merged, sys::project_label(layer_.merged()));
+    if (merged.id != hold_.id) {
+        return fail(Code::unsupported, "what lies at " + hold_.upper +
+                                           " is not the upper layer of the container's "
+                                           "overlay; is something mounted over it?");
+    }
+    return {};
+}
+
+// Of an id that was held before the limits may still be ours: then the book knows what was there before them.
+Result<void> DiskLimit::find_limits(DiskBook& book) {
+    TRY_ASSIGN(auto quota, sys::quota_of(layer_.upper(), hold_.id));
+    TRY_ASSIGN(const auto last, book.holder(hold_.filesystem, hold_.id));
+    if (last && last->limits == quota.limits) {
+        quota.limits = last->found;
+    }
+    hold_.found = quota.limits;
+    hold_.limits = config_.accounting_only ? quota.limits : limits_for(request_, config_, layer_.size(), quota);
+    return require_room(quota);
+}
+
+Result<void> DiskLimit::label_all() {
+    std::uint64_t left_out = 0;
+    for (const auto directory : {layer_.upper(), layer_.work()}) {
+        TRY_ASSIGN(const auto tree, sys::clone_without_submounts(directory));
+        TRY_ASSIGN(const auto here, label_tree(tree.borrow(), hold_.id));
+        left_out += here;
+    }
+    if (left_out != 0) {
+        notes_.push_back(std::to_string(left_out) +
+                         " symlinks or special files of the layer are older than its project id and this kernel cannot "
+                         "give it to them: they are not counted, and the container cannot rename them");
+    }
+    return {};
+}
+
+Result<void> DiskLimit::require_room(const sys::Quota& quota) const {
+    if (request_.size && quota.used_bytes.value > round_up(request_.size->value, layer_.size().block.value)) {
+        return fail(Code::busy, "the writable layer already holds " + format(quota.used_bytes) + ", more than " +
+                                    format(*request_.size) + "; ask for more, or start from a new container");
+    }
+    if (request_.inodes && quota.used_inodes > *request_.inodes) {
+        return fail(Code::busy, "the writable layer already holds " + std::to_string(quota.used_inodes.value) +
+                                    " inodes, more than " + std::to_string(request_.inodes->value) +
+                                    "; ask for more, or start from a new container");
+    }
+    return {};
+}
+
+Result<void> DiskLimit::apply(DiskBook& book) {
+    TRY(label_all());
+    TRY(find_limits(book));
+    TRY(book.remember(hold_));
+    told_ = true;
+    if (hold_.limits != hold_.found) {
+        TRY(sys::set_quota_limits(layer_.upper(), hold_.id, hold_.limits));
+        limited_ = true;
+    }
+    return {};
+}
+
+Result<void> DiskLimit::unlabel_all() const {
+    TRY_ASSIGN(const auto upper, sys::clone_without_submounts(layer_.upper()));
+    TRY(unlabel_tree(upper.borrow(), hold_.id, upper_before_));
+    TRY_ASSIGN(const auto work, sys::clone_without_submounts(layer_.work()));
+    return unlabel_tree(work.borrow(), hold_.id, work_before_);
+}
+
+Result<void> DiskLimit::undo(DiskBook& book) {
+    Result<void> undone;
+    if (limited_) {
+        undone = sys::set_quota_limits(layer_.upper(), hold_.id, hold_.found);
+        limited_ = !undone;
+    }
+    if (claimed_) {
+        auto unlabelled = unlabel_all();
+        claimed_ = !unlabelled;
+        undone = undone ? std::move(unlabelled) : std::move(undone);
+    }
+    if (undone && told_) {
+        undone = book.forget(hold_.filesystem, hold_.id);
+        told_ = !undone;
+    }
+    return undone;
+}
+
+} // namespace bulkhead::resources

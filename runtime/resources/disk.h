@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// A hard limit on the bytes and inodes of a container's writable layer: a project quota of the XFS or ext4 that the
+// upper directory of its overlay lies on.
+//
+// In steps, so that the shim can take them before there is a container: prepare() finds the layer and gets it a project
+// id, apply() labels what is in it and sets the limits, carries_label() proves through the mounted root that it is the
+// right one.
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/base/units.h"
+#include "runtime/policy/config.h"
+#include "runtime/resources/disk_book.h"
+#include "runtime/resources/layer.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace bulkhead::resources {
+
+struct DiskRequest {
+    std::optional<Bytes> size;
+    std::optional<Count> inodes;
+};
+
+// Whether the quotas of the layer's file system can serve, and which of the many reasons it is where they cannot
+// (Code::unsupported). Switches enforcement on where the config says so.
+[[nodiscard]] Result<void> require_quota(const Layer& layer, const policy::DiskConfig& config);
+
+// The limits to set: rounded up to blocks of the file system, with the inode limit that a size implies (empty files
+// fill a disk too), and never looser than `found`.
+[[nodiscard]] sys::QuotaLimits limits_for(const DiskRequest& request, const policy::DiskConfig& config,
+                                          const sys::FilesystemSize& filesystem, const sys::Quota& found);
+
+class DiskLimit {
+public:
+    // Writes no limit; what it changes is the label of the upper directory itself, where its id was not its own. While
+    // the object lives no other process of ours has the layer.
+    [[nodiscard]] static Result<DiskLimit> prepare(Layer layer, const DiskRequest& request,
+                                                   const policy::DiskConfig& config, DiskBook& book);
+
+    [[nodiscard]] const DiskHold& record() const { return hold_; } // its limits are known after apply()
+    [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+
+    // Labels what is in the layer, then sets the limits, which the book has on disk before. Code::busy where the layer
+    // holds more already.
+    [[nodiscard]] Result<void> apply(DiskBook& book);
+    // Takes it all back, as far as it can; the first error otherwise.
+    [[nodiscard]] Result<void> undo(DiskBook& book);
+
+private:
+    DiskLimit(Layer layer, const DiskRequest& request, const policy::DiskConfig& config)
+        : layer_(std::move(layer)), request_(request), config_(config) {}
+
+    [[nodiscard]] Result<void> take_id(DiskBook& book);
+    [[nodiscard]] Result<void> find_limits(DiskBook& book);
+    [[nodiscard]] Result<void> require_same_layer() const;
+    [[nodiscard]] Result<void> label_all();
+    [[nodiscard]] Result<void> require_room(const sys::Quota& quota) const;
+    [[nodiscard]] Result<void> unlabel_all() const;
+
+    Layer layer_;
+    DiskRequest request_;
+    policy::DiskConfig config_;
+    DiskHold hold_;
+    bool claimed_ = false; // the id was not the layer's own
+    bool told_ = false;
+    bool limited_ = false;
+    sys::ProjectLabel upper_before_;
+    sys::ProjectLabel work_before_;
+    std::vector<std::string> notes_;
+};
+
+} // namespace bulkhead::resources

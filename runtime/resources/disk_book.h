@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the walls of the disk ask of whoever remembers: the ledger, which this folder does not know.
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/sys/project.h"
+#include "runtime/sys/quota.h"
+
+#include <optional>
+#include <string>
+
+namespace bulkhead::resources {
+
+// One project id of one file system while a container of ours has it, and for as long as a limit of ours may be on it:
+// quotas outlive a power loss.
+struct DiskHold {
+    std::string filesystem; // UUID
+    sys::ProjectId id = 0;
+    std::string upper;       // path of the upper layer that carries it
+    sys::QuotaLimits found;  // what was there before us, and is put back
+    sys::QuotaLimits limits; // ours
+    bool alive = false;      // the container runs; not part of what is remembered
+};
+
+class DiskBook {
+public:
+    DiskBook() = default;
+    DiskBook(const DiskBook&) = delete;
+    DiskBook& operator=(const DiskBook&) = delete;
+    virtual ~DiskBook() = default;
+
+    // Who was last known to have the id; nullopt: nobody of ours.
+    [[nodiscard]] virtual Result<std::optional<DiskHold>> holder(const std::string& filesystem, sys::ProjectId id) = 0;
+    // On disk, and synced, when it returns. Replaces what was known of the id.
+    [[nodiscard]] virtual Result<void> remember(const DiskHold& hold) = 0;
+    [[nodiscard]] virtual Result<void> forget(const std::string& filesystem, sys::ProjectId id) = 0;
+
+    // Where to begin looking for a free id. It may be wrong, which costs time and nothing else.
+    [[nodiscard]] virtual std::optional<sys::ProjectId> hint(const std::string& filesystem) = 0;
+    virtual void set_hint(const std::string& filesystem, sys::ProjectId id) = 0;
+    // The number below all that it returned before for this file system, beginning with `top`; over reboots too.
+    [[nodiscard]] virtual Result<sys::ProjectId> next_lower(const std::string& filesystem, sys::ProjectId top) = 0;
+};
+
+} // namespace bulkhead::resources

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/resources/disk_release.h"
+
+#include "runtime/sys/file.h"
+#include "runtime/sys/filesystem.h"
+#include "runtime/sys/mountinfo.h"
+
+#include <cerrno>
+#include <set>
+
+namespace bulkhead::resources {
+
+namespace {
+
+struct Disk {
+    Released state = Released::disk_not_here;
+    UniqueFd directory; // where `state` is done
+};
+
+// A clone of the disk has the same UUID, and may have a directory of that name: the label tells.
+Result<UniqueFd> open_upper(const DiskHold& hold) {
+    TRY_ASSIGN(auto upper, sys::open_at(sys::working_directory, hold.upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    TRY_ASSIGN(const auto uuid, sys::filesystem_uuid(upper.borrow()));
+    TRY_ASSIGN(const auto label, sys::project_label(upper.borrow()));
+    return uuid == hold.filesystem && label.id == hold.id ? std::move(upper) : UniqueFd();
+}
+
+Result<UniqueFd> open_if_it_is(const sys::MountInfo& mount, const std::string& uuid) {
+    auto root = sys::open_at(sys::working_directory, mount.point, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+    const auto status = root ? sys::status_of(root->borrow()) : std::unexpected(root.error());
+    if (!status || status->device != mount.device) {
+        return UniqueFd(); // a file, gone, or mounted over
+    }
+    TRY_ASSIGN(const auto its, sys::filesystem_uuid(root->borrow()));
+    return its == uuid ? *std::move(root) : UniqueFd();
+}
+
+Result<Disk> find_by_uuid(const std::string& uuid) {
+    TRY_ASSIGN(const auto mountinfo, sys::open_at(sys::working_directory, "/proc/self/mountinfo", O_RDONLY));
+    Disk disk;
+    std::set<dev_t> devices;
+    Result<void> failure;
+    TRY(sys::for_each_mount(mountinfo.borrow(), [&](const sys::MountInfo& mount) {
+        const bool candidate = (mount.type == "xfs" || mount.type == "ext4") && !mount.read_only;
+        if (!candidate || devices.contains(mount.device)) {
+            return true;
+        }
+        auto root = open_if_it_is(mount, uuid);
+        if (!root) {
+            failure = std::unexpected(root.error());
+            return false;
+        }
+        if (root->valid()) {
+            devices.insert(mount.device);
+            disk.directory = *std::move(root);
+        }
+        return true;
+    }));
+    TRY(failure);
+    if (!devices.empty()) {
+        disk.state = devices.size() == 1 ? Released::done : Released::cannot_tell;
+    }
+    return disk;
+}
+
+Result<Disk> find_disk(const DiskHold& hold) {
+    auto upper = open_upper(hold);
+    if (upper && upper->valid()) {
+        return Disk{.state = Released::done, .directory = *std::move(upper)};
+    }
+    return find_by_uuid(hold.filesystem);
+}
+
+} // namespace
+
+Result<Released> release_disk(const DiskHold& hold) {
+    TRY_ASSIGN(const auto disk, find_disk(hold));
+    if (disk.state != Released::done) {
+        return disk.state;
+    }
+    TRY_ASSIGN(const auto state, sys::quota_state(disk.directory.borrow()));
+    if (state == sys::QuotaState::no_kernel_support || state == sys::QuotaState::off) {
+        return fail(Code::unsupported, "the disk of " + hold.upper +
+                                           " is mounted without project quotas now, so the "
+                                           "limits on it cannot be given back; mount it with prjquota");
+    }
+    TRY_ASSIGN(const auto quota, sys::quota_of(disk.directory.borrow(), hold.id));
+    if (quota.limits == hold.limits && hold.limits != hold.found) {
+        TRY(sys::set_quota_limits(disk.directory.borrow(), hold.id, hold.found));
+    }
+    return Released::done;
+}
+
+Result<sys::Quota> disk_usage(const DiskHold& hold) {
+    TRY_ASSIGN(const auto disk, find_disk(hold));
+    if (disk.state != Released::done) {
+        return fail_errno(ENOENT, "the disk of " + hold.upper);
+    }
+    return sys::quota_of(disk.directory.borrow(), hold.id);
+}
+
+} // namespace bulkhead::resources

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Giving disk limits back when the container, and maybe its layer, is gone.
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/resources/disk_book.h"
+#include "runtime/sys/quota.h"
+
+namespace bulkhead::resources {
+
+enum class Released {
+    done,
+    disk_not_here, // nothing of that UUID is mounted
+    cannot_tell,   // several disks of that UUID are, and none says that it is the one
+};
+
+// Sets the limits found before, if those that are there are still ours. The file system is reached through the upper
+// directory where that still carries the id, else through any mount of it.
+[[nodiscard]] Result<Released> release_disk(const DiskHold& hold);
+
+// What the layer holds now and may hold, by the quota. Code::system with ENOENT where the disk cannot be found.
+[[nodiscard]] Result<sys::Quota> disk_usage(const DiskHold& hold);
+
+} // namespace bulkhead::resources

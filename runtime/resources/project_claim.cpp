@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/resources/project_claim.h"
+
+#include "runtime/resources/project_tree.h"
+#include "runtime/sys/file.h"
+#include "runtime/sys/process.h"
+#include "runtime/sys/tree.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+namespace bulkhead::resources {
+
+namespace {
+
+using sys::ProjectId;
+using sys::ProjectLabel;
+using sys::Quota;
+
+bool in_home_of_docker(const std::string& upper_path) {
+    return std::filesystem::path(upper_path).parent_path().parent_path().filename() == "overlay2";
+}
+
+// Of the layer's whole directory, the one that upper lies in: containers/storage labels that.
+Result<Census> count_in_layer(const Layer& layer, ProjectId id) {
+    TRY_ASSIGN(const auto parent, sys::open_at(layer.upper(), "..", O_RDONLY | O_DIRECTORY));
+    TRY_ASSIGN(const auto directory, sys::clone_without_submounts(parent.borrow()));
+    return count_labelled(directory.borrow(), id);
+}
+
+// XFS gives the inodes of removed files back a little later than it removes them; asking for id 0 makes it hurry
+// (xfs_qm_scall_getquota()).
+Result<bool> accounts_for_all(const Layer& layer, ProjectId id) {
+    constexpr int tries = 5;
+    constexpr std::chrono::milliseconds interval{10};
+    for (int left = tries;; --left) {
+        static_cast<void>(sys::quota_of(layer.upper(), 0));
+        TRY_ASSIGN(const auto census, count_in_layer(layer, id));
+        TRY_ASSIGN(const auto quota, sys::quota_of(layer.upper(), id));
+        const auto used = quota.used_inodes.value;
+        if (used >= census.labelled && used <= census.labelled + census.unknown) {
+            return true;
+        }
+        if (left == 0) {
+            return false;
+        }
+        sys::pause(interval);
+    }
+}
+
+Result<bool> held_by_another(const Layer& layer, ProjectId id, DiskBook& book) {
+    TRY_ASSIGN(const auto holder, book.holder(layer.filesystem(), id));
+    if (!holder || !holder->alive) {
+        return false;
+    }
+    if (holder->upper == layer.upper_path()) {
+        return fail(Code::busy, "another container that runs has the same writable layer (" + layer.upper_path() +
+                                    "); stop it first");
+    }
+    return true;
+}
+
+// Whether this process alone has the free id `id` now.
+Result<bool> try_claim(const Layer& layer, ProjectId id, const ProjectLabel& before) {
+    TRY_ASSIGN(const auto quota, sys::quota_of(layer.upper(), id));
+    if (quota != Quota{}) {
+        return false;
+    }
+    TRY(sys::set_project_label(layer.upper(), {.id = id, .inherit = true}));
+    const auto claimed = sys::quota_of(layer.upper(), id);
+    if (claimed && claimed->used_inodes.value == 1) {
+        return true;
+    }
+    TRY(sys::set_project_label(layer.upper(), before));
+    TRY(claimed);
+    return false;
+}
+
+std::unexpected<Error> none_left(const IdSearch& search) {
+    return fail(Code::busy, "no project id from " + std::to_string(search.first) + " to " +
+                                std::to_string(search.last) + " is free; widen disk.project-ids in the node config");
+}
+
+Result<ProjectId> claim_upwards(const Layer& layer, const IdSearch& search, const ProjectLabel& before,
+                                DiskBook& book) {
+    const auto start = std::clamp(book.hint(layer.filesystem()).value_or(search.first), search.first, search.last);
+    for (auto id = start;;) {
+        TRY_ASSIGN(const auto claimed, try_claim(layer, id, before));
+        const auto next = id == search.last ? search.first : id + 1;
+        if (claimed) {
+            book.set_hint(layer.filesystem(), next);
+            return id;
+        }
+        if (next == start) {
+            return none_left(search);
+        }
+        id = next;
+    }
+}
+
+Result<ProjectId> claim_downwards(const Layer& layer, const IdSearch& search, const ProjectLabel& before,
+                                  DiskBook& book) {
+    for (;;) {
+        TRY_ASSIGN(const auto id, book.next_lower(layer.filesystem(), search.last));
+        if (id < search.first || id > search.last) {
+            return none_left(search);
+        }
+        TRY_ASSIGN(const auto claimed, try_claim(layer, id, before));
+        if (claimed) {
+            return id;
+        }
+    }
+}
+
+} // namespace
+
+IdSearch search_for(const std::string& upper_path, const IdRange& range) {
+    const ProjectId middle = range.first + ((range.last - range.first) / 2);
+    if (!in_home_of_docker(upper_path) || middle == range.last) {
+        return {.first = range.first, .last = middle, .downwards = false};
+    }
+    return {.first = middle + 1, .last = range.last, .downwards = true};
+}
+
+Result<bool> may_adopt(const Layer& layer, const ProjectLabel& upper_label, DiskBook& book) {
+    if (upper_label.id == 0) {
+        return false;
+    }
+    TRY_ASSIGN(const auto held, held_by_another(layer, upper_label.id, book));
+    TRY_ASSIGN(const auto work_label, sys::project_label(layer.work()));
+    if (held || work_label.id != upper_label.id || !layer.has_home()) {
+        return false;
+    }
+    TRY_ASSIGN(const auto home_label, sys::project_label(layer.home()));
+    if (home_label.id == upper_label.id) {
+        return false;
+    }
+    auto all = accounts_for_all(layer, upper_label.id);
+    const bool too_large = !all && all.error().code == Code::unsupported;
+    return too_large ? Result<bool>(true) : std::move(all);
+}
+
+Result<ProjectId> claim_project_id(const Layer& layer, const IdSearch& search, DiskBook& book) {
+    TRY_ASSIGN(const auto before, sys::project_label(layer.upper()));
+    return search.downwards ? claim_downwards(layer, search, before, book) : claim_upwards(layer, search, before, book);
+}
+
+} // namespace bulkhead::resources

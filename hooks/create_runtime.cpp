@@ -7,6 +7,7 @@
 #include "runtime/oci/engine.h"
 #include "runtime/oci/request.h"
 #include "runtime/oci/spec.h"
+#include "runtime/policy/config_file.h"
 #include "runtime/policy/plan.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/procfs.h"
@@ -20,17 +21,6 @@ namespace {
 using ledger::DiskRecords;
 using ledger::Owner;
 using resources::Container;
-
-// This version reads no node config. One that an operator has written must not be ignored in silence.
-Result<void> require_no_config(const std::string& path) {
-    for (const auto& place : {path, path + ".d"}) {
-        const auto there = sys::open_at(sys::working_directory, place, O_PATH);
-        if (there || there.error().number != ENOENT) {
-            return fail(Code::bad_config, place + ": this version of bulkhead reads no node config; remove it");
-        }
-    }
-    return {};
-}
 
 Result<sys::Process> open_process(const oci::State& state) {
     if (!state.pid || *state.pid <= 1) {
@@ -97,6 +87,7 @@ Result<void> write_receipt(const ledger::Entry& entry, const Owner& owner, const
 // What happens to one container, and where it is remembered.
 struct Work {
     const policy::Plan& plan;
+    const policy::Config& config;
     const Container& container;
     const Owner& owner;
     const ledger::Entry& entry;
@@ -126,7 +117,7 @@ Result<void> put_up_or_take_back(Walls& walls, const Work& work) {
 }
 
 Result<void> limit(const Work& work) {
-    auto walls = Walls::prepare(work.plan, policy::DiskConfig{}, work.container, work.disks);
+    auto walls = Walls::prepare(work.plan, work.config.disk, work.container, work.disks);
     if (!walls) {
         static_cast<void>(work.entry.remove()); // nothing was done; an empty directory that stays is nobody's loss
         return std::unexpected(std::move(walls).error());
@@ -141,7 +132,7 @@ Result<void> create_runtime(const oci::State& state, const Arguments& arguments,
     if (order.plan.empty()) {
         return {};
     }
-    TRY(require_no_config(arguments.config));
+    TRY_ASSIGN(const auto config, policy::read_config(arguments.config));
     TRY_ASSIGN(const auto process, open_process(state));
     TRY_ASSIGN(const auto store, ledger::Store::open_or_make(arguments.state_dir));
     TRY_ASSIGN(const auto entry, store.entry(state.id, state.bundle));
@@ -153,8 +144,13 @@ Result<void> create_runtime(const oci::State& state, const Arguments& arguments,
         return {};
     }
     const Container container{.id = state.id, .process = process, .spec = order.spec, .engine = order.engine};
-    return limit(
-        {.plan = order.plan, .container = container, .owner = owner, .entry = entry, .disks = disks, .report = report});
+    return limit({.plan = order.plan,
+                  .config = config,
+                  .container = container,
+                  .owner = owner,
+                  .entry = entry,
+                  .disks = disks,
+                  .report = report});
 }
 
 } // namespace bulkhead::hook

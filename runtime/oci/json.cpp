@@ -186,6 +186,13 @@ Result<std::int64_t> JsonValue::integer() const { return decode_integer<std::int
 
 Result<std::uint64_t> JsonValue::unsigned_integer() const { return decode_integer<std::uint64_t>(text_, name_); }
 
+Result<bool> JsonValue::boolean() const {
+    if (text_ != "true" && text_ != "false") {
+        return malformed("is neither true nor false");
+    }
+    return text_ == "true";
+}
+
 Result<JsonObject> JsonValue::object() const { return JsonObject::parse(text_, name_); }
 
 Result<std::vector<JsonValue>> JsonValue::array() const {

@@ -32,6 +32,7 @@ public:
     [[nodiscard]] Result<std::string> string() const;
     [[nodiscard]] Result<std::int64_t> integer() const;
     [[nodiscard]] Result<std::uint64_t> unsigned_integer() const;
+    [[nodiscard]] Result<bool> boolean() const;
     [[nodiscard]] Result<JsonObject> object() const;
     [[nodiscard]] Result<std::vector<JsonValue>> array() const;
 

@@ -2,7 +2,10 @@
 // What the node's operator decided.
 #pragma once
 
+#include "runtime/base/error.h"
+
 #include <cstdint>
+#include <string_view>
 
 namespace bulkhead::policy {
 
@@ -16,5 +19,13 @@ struct DiskConfig {
     bool enable_enforcement = false; // where the file system only counts, switch its enforcement on
     bool label_engine_files = false; // /etc/hosts and the like count as well
 };
+
+struct Config {
+    DiskConfig disk;
+};
+
+// The text of a node config. Code::bad_config, with the JSON path and the reason; a member that this version does not
+// know is one too, as it is a typing error or a wish that would not come true.
+[[nodiscard]] Result<Config> parse_config(std::string_view text);
 
 } // namespace bulkhead::policy

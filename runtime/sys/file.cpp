@@ -5,7 +5,7 @@
 #include "runtime/sys/process.h"
 
 #include <algorithm>
-#include <ctime>
+#include <climits>
 #include <limits>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -46,6 +46,17 @@ Result<FileStatus> status_at(BorrowedFd directory, const std::string& name) {
         return fail_errno(errno, "stat " + name);
     }
     return from_kernel(status);
+}
+
+Result<std::string> path_of(BorrowedFd file) {
+    const auto link = "/proc/self/fd/" + std::to_string(file.number());
+    std::string path(PATH_MAX, '\0');
+    const long size = call(SYS_readlinkat, AT_FDCWD, link.c_str(), path.data(), path.size());
+    if (size < 0) {
+        return fail_errno(errno, "readlink " + link);
+    }
+    path.resize(static_cast<std::size_t>(size));
+    return path;
 }
 
 Result<std::size_t> read_some(BorrowedFd file, char* buffer, std::size_t size) {

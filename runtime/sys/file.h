@@ -33,6 +33,9 @@ struct FileStatus {
 // The same of `name` in `directory`; a symlink is not followed.
 [[nodiscard]] Result<FileStatus> status_at(BorrowedFd directory, const std::string& name);
 
+// Where an open file lies now: readlink(2) of its /proc/self/fd entry. " (deleted)" is behind it where it is gone.
+[[nodiscard]] Result<std::string> path_of(BorrowedFd file);
+
 // Reads to the end of the file, from where it stands. More than `most` bytes: Code::malformed_input.
 [[nodiscard]] Result<std::string> read_all(BorrowedFd file, std::size_t most);
 

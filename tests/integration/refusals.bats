@@ -126,16 +126,45 @@ the io.kubernetes.cri keys from the pod"
     [[ ! -e $state_dir ]]
 }
 
-@test "a config is refused, but not for containers that ask for nothing" {
+@test "a bad config is refused with its place, but not for containers that ask for nothing" {
     bundle_with_hook
-    hook_config '{}'
+    hook_config '{"disk": {"implied-inodes": 1}}'
     container_start
     container_delete
-    bundle_annotate io.bulkhead.shm-size 16Mi
-    expect_refused 78 "$config: this version of bulkhead reads no node config; remove it"
-    rm "$config"
+    bundle_annotate io.bulkhead.pids-max 100
+    expect_refused 78 "$config: disk.implied-inodes is neither true nor false"
+    hook_config '{"disk": {"project-ids": [7, 3]}}'
+    expect_refused 78 "$config: disk.project-ids has a first id above the last one"
+    hook_config '{"disks": {}}'
+    expect_refused 78 "$config: disks is not known to this version"
+    hook_config '{'
+    expect_refused 78 "$config: JSON is malformed or cut off"
+    hook_config '{"disk": {"project-ids": [3, 7], "implied-inodes": false}}'
+    container_start
+    container_delete
     mkdir "$config.d"
-    expect_refused 78 "$config.d: this version of bulkhead reads no node config; remove it"
+    expect_refused 78 "$config.d: this version of bulkhead reads no drop-ins; put all into $config"
+}
+
+@test "a config that another could write to is not believed" {
+    bundle_with_hook
+    bundle_annotate io.bulkhead.pids-max 100
+    hook_config '{}'
+    chmod 666 "$config"
+    expect_refused 78 "$config is not root's alone to write; chown root and chmod go-w it"
+    chmod 600 "$config"
+    chown 1 "$config"
+    expect_refused 78 "$config is not root's alone to write; chown root and chmod go-w it"
+    chown 0 "$config"
+    chmod 775 "$work"
+    expect_refused 78 "$work is not root's alone to write; chown root and chmod go-w it"
+    chmod 755 "$work"
+    rm "$config"
+    mkdir "$config"
+    expect_refused 78 "$config is not a regular file"
+    rmdir "$config"
+    mkfifo "$config"
+    expect_refused 78 "$config is not a regular file"
 }
 
 # --- By itself -------------------------------------------------------------------------------------------------------

@@ -171,7 +171,24 @@ Result<ProjectId> DiskRecords::next_lower(const std::string& filesystem, Project
     return next;
 }
 
+namespace {
+// As createRuntime does from before it looks at the layer's id until it is done; where the layer is gone nobody does.
+Result<UniqueFd> lock_layer(const std::string& upper) {
+    auto directory = sys::open_at(sys::working_directory, upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!directory) {
+        return UniqueFd();
+    }
+    TRY(in_context("the layer", sys::lock_exclusively(directory->borrow(), lock_deadline_ms)));
+    return directory;
+}
+} // namespace
+
 Result<void> DiskRecords::release(const DiskRecord& record) {
+    TRY_ASSIGN(const auto lock, lock_layer(record.hold.upper));
+    TRY_ASSIGN(const auto now, read(record.hold.filesystem, record.hold.id));
+    if (!now || now->owner != record.owner) {
+        return {};
+    }
     TRY_ASSIGN(const auto released, resources::release_disk(record.hold));
     if (released != resources::Released::done) {
         const bool gone = released == resources::Released::disk_not_here;
@@ -186,6 +203,14 @@ Result<void> DiskRecords::release(const DiskRecord& record) {
         set_hint(record.hold.filesystem, record.hold.id);
     }
     return {};
+}
+
+void DiskRecords::drop_hints() {
+    const auto directory = open_directory(state_dir_, "hints", IfMissing::fail);
+    const auto names = directory ? sys::list_directory(directory->borrow()) : std::unexpected(directory.error());
+    for (const auto& name : names.value_or(std::vector<std::string>{})) {
+        static_cast<void>(sys::unlink_at(directory->borrow(), name));
+    }
 }
 
 Result<std::vector<std::string>> DiskRecords::names() const {

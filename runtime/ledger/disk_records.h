@@ -47,12 +47,15 @@ public:
     [[nodiscard]] Result<sys::ProjectId> next_lower(const std::string& filesystem, sys::ProjectId top) override;
 
     [[nodiscard]] Result<std::optional<DiskRecord>> read(const std::string& filesystem, sys::ProjectId id) const;
-    // Gives the limits back and removes the record. Where the disk is not there, or cannot be told from a clone, the
-    // record stays and Code::system says so.
+    // Gives the limits back and removes the record, unless the id has a new owner by now, which may be taking the layer
+    // over at this moment: Code::busy after 3 s of waiting for it. Where the disk is not there, or cannot be told from
+    // a clone, the record stays and Code::system says so.
     [[nodiscard]] Result<void> release(const DiskRecord& record);
     // The names of all records, for read_named(); gc only.
     [[nodiscard]] Result<std::vector<std::string>> names() const;
     [[nodiscard]] Result<std::optional<DiskRecord>> read_named(const std::string& name) const;
+    // Lets the next search for a free id begin at the bottom: gc, so that ids stay dense.
+    void drop_hints();
 
 private:
     std::string directory_;

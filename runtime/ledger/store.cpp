@@ -3,6 +3,7 @@
 
 #include "runtime/ledger/private_directory.h"
 #include "runtime/sys/file.h"
+#include "runtime/sys/listing.h"
 
 #include <array>
 #include <cerrno>
@@ -50,27 +51,38 @@ Result<std::optional<Store>> Store::open(const std::string& path) {
     return store;
 }
 
-Result<Entry> Store::entry(const std::string& id, std::string_view bundle) const {
-    Entry entry;
-    entry.id_ = id;
-    entry.file_ = name_of(bundle);
-    TRY_ASSIGN(entry.containers_, open_private_directory(directory_.borrow(), "containers", IfMissing::make));
+namespace {
+
+// The id's directory, made where it is missing, and locked.
+Result<UniqueFd> lock_directory(BorrowedFd containers, const std::string& id, unsigned deadline_ms) {
     for (int tries_left = 64;;) {
-        auto directory = open_private_directory(entry.containers_.borrow(), id, IfMissing::make);
+        auto directory = open_private_directory(containers, id, IfMissing::make);
         if (!directory && is_missing(directory.error()) && --tries_left > 0) {
             continue; // it went between our making and our opening it
         }
         if (!directory) {
             return std::unexpected(std::move(directory).error());
         }
-        entry.directory_ = *std::move(directory);
-        TRY(sys::lock_exclusively(entry.directory_.borrow(), lock_deadline_ms));
-        TRY_ASSIGN(const auto status, sys::status_of(entry.directory_.borrow()));
+        TRY(sys::lock_exclusively(directory->borrow(), deadline_ms));
+        TRY_ASSIGN(const auto status, sys::status_of(directory->borrow()));
         if (status.links != 0) {
-            return entry;
+            return directory;
         }
         // Its last receipt went, and the directory with it, while we waited for the lock: make it anew.
     }
+}
+
+} // namespace
+
+Result<Entry> Store::entry(const std::string& id, std::string_view bundle) const {
+    Entry entry;
+    entry.id_ = id;
+    entry.file_ = name_of(bundle);
+    TRY_ASSIGN(auto containers, open_private_directory(directory_.borrow(), "containers", IfMissing::make));
+    TRY_ASSIGN(auto directory, lock_directory(containers.borrow(), id, lock_deadline_ms));
+    entry.containers_ = std::make_shared<UniqueFd>(std::move(containers));
+    entry.directory_ = std::make_shared<UniqueFd>(std::move(directory));
+    return entry;
 }
 
 Result<std::optional<Entry>> Store::existing_entry(const std::string& id, std::string_view bundle) const {
@@ -82,8 +94,38 @@ Result<std::optional<Entry>> Store::existing_entry(const std::string& id, std::s
     return found;
 }
 
+Result<std::vector<std::string>> Store::ids() const {
+    const auto containers = open_private_directory(directory_.borrow(), "containers", IfMissing::fail);
+    if (!containers) {
+        return is_missing(containers.error()) ? Result<std::vector<std::string>>()
+                                              : std::unexpected(containers.error());
+    }
+    return sys::list_directory(containers->borrow());
+}
+
+Result<std::vector<Entry>> Store::entries_of(const std::string& id) const {
+    TRY_ASSIGN(auto containers, open_private_directory(directory_.borrow(), "containers", IfMissing::fail));
+    TRY_ASSIGN(auto directory, lock_directory(containers.borrow(), id, 0));
+    TRY_ASSIGN(const auto files, sys::list_directory(directory.borrow()));
+    Entry entry;
+    entry.id_ = id;
+    entry.containers_ = std::make_shared<UniqueFd>(std::move(containers));
+    entry.directory_ = std::make_shared<UniqueFd>(std::move(directory));
+    std::vector<Entry> entries;
+    for (const auto& file : files) {
+        if (!file.starts_with('.')) { // a temporary file goes with the receipt it was to become
+            entry.file_ = file;
+            entries.push_back(entry);
+        }
+    }
+    if (entries.empty()) {
+        TRY(entry.remove_leftovers(files));
+    }
+    return entries;
+}
+
 Result<std::optional<Receipt>> Entry::read() const {
-    TRY_ASSIGN(const auto text, read_private_file(directory_.borrow(), file_, longest_receipt));
+    TRY_ASSIGN(const auto text, read_private_file(directory_->borrow(), file_, longest_receipt));
     if (!text) {
         return std::nullopt;
     }
@@ -95,16 +137,18 @@ Result<std::optional<Receipt>> Entry::read() const {
 }
 
 Result<void> Entry::write(const Receipt& receipt) const {
-    return in_context("receipt", sys::replace_file_at(directory_.borrow(), file_, to_json(receipt)));
+    return in_context("receipt", sys::replace_file_at(directory_->borrow(), file_, to_json(receipt)));
 }
 
-Result<void> Entry::remove() const {
-    for (const auto& name : {file_, sys::temporary_name(file_)}) {
-        if (const auto gone = sys::unlink_at(directory_.borrow(), name); !gone && !is_missing(gone.error())) {
+Result<void> Entry::remove() const { return remove_leftovers({file_, sys::temporary_name(file_)}); }
+
+Result<void> Entry::remove_leftovers(const std::vector<std::string>& files) const {
+    for (const auto& name : files) {
+        if (const auto gone = sys::unlink_at(directory_->borrow(), name); !gone && !is_missing(gone.error())) {
             return gone;
         }
     }
-    const auto gone = sys::remove_directory_at(containers_.borrow(), id_);
+    const auto gone = sys::remove_directory_at(containers_->borrow(), id_);
     const bool done = !gone && (gone.error().number == ENOTEMPTY || is_missing(gone.error()));
     return done ? Result<void>{} : gone;
 }

@@ -9,9 +9,11 @@
 #include "runtime/ledger/receipt.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace bulkhead::ledger {
 
@@ -23,13 +25,18 @@ public:
     [[nodiscard]] Result<void> write(const Receipt& receipt) const;
     // Removes the receipt, and the id's directory where it was the last one. Success where there is none.
     [[nodiscard]] Result<void> remove() const;
+    // "ID/HASH.json"
+    [[nodiscard]] std::string name() const { return id_ + "/" + file_; }
 
 private:
     friend class Store;
     Entry() = default;
 
-    UniqueFd containers_;
-    UniqueFd directory_;
+    // The named files, then the directory where that leaves it empty.
+    [[nodiscard]] Result<void> remove_leftovers(const std::vector<std::string>& files) const;
+
+    std::shared_ptr<UniqueFd> containers_;
+    std::shared_ptr<UniqueFd> directory_; // locked
     std::string id_;
     std::string file_;
 };
@@ -43,8 +50,13 @@ public:
 
     // Waits up to 3 s for other processes of ours, then Code::busy.
     [[nodiscard]] Result<Entry> entry(const std::string& id, std::string_view bundle) const;
-    // nullopt where there is no receipt of that id.
+    // nullopt where nothing of that id is there.
     [[nodiscard]] Result<std::optional<Entry>> existing_entry(const std::string& id, std::string_view bundle) const;
+
+    // The ids that have receipts, or had; gc only.
+    [[nodiscard]] Result<std::vector<std::string>> ids() const;
+    // The receipts of one id, by file name; does not wait: Code::busy while another process of ours has the id.
+    [[nodiscard]] Result<std::vector<Entry>> entries_of(const std::string& id) const;
 
     [[nodiscard]] BorrowedFd directory() const { return directory_.borrow(); }
 

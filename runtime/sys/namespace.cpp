@@ -31,6 +31,20 @@ Result<bool> is_real_root() {
     return status.inode == initial_user_namespace;
 }
 
+Result<void> enter_mount_namespace_of_init() {
+    TRY_ASSIGN(const auto ours, open_at(working_directory, "/proc/self/ns/mnt", O_RDONLY));
+    const auto inits = open_at(working_directory, "/proc/1/ns/mnt", O_RDONLY);
+    if (!inits) { // not even root may look: this is the inside of a container, whose PID 1 is another's
+        return inits.error().number == EACCES ? Result<void>{} : std::unexpected(inits.error());
+    }
+    TRY_ASSIGN(const auto our_status, status_of(ours.borrow()));
+    TRY_ASSIGN(const auto inits_status, status_of(inits->borrow()));
+    if (our_status.inode != inits_status.inode && call(SYS_setns, inits->borrow().number(), CLONE_NEWNS) < 0) {
+        return fail_errno(errno, "setns to the mount namespace of PID 1");
+    }
+    return {};
+}
+
 Result<MountNamespaceVisit> MountNamespaceVisit::enter(BorrowedFd ns) {
     TRY_ASSIGN(auto home, open_at(working_directory, "/proc/self/ns/mnt", O_RDONLY));
     TRY_ASSIGN(auto root, open_at(working_directory, "/", O_PATH | O_DIRECTORY));

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/App.hpp>
+#include <string>
+
+namespace bulkhead::cli {
+
+// What every command is told.
+struct Options {
+    std::string config = "/etc/bulkhead/bulkhead.json";
+    std::string state_dir = "/run/bulkhead";
+    std::string output = "table"; // or "json"
+};
+
+// Exit statuses of all commands; 2, a usage error, is main()'s.
+inline constexpr int done = 0;
+inline constexpr int something_wrong = 1; // failed, refused, or something found
+
+// Each adds its command to `app`, to be run by its callback, which sets `status`.
+void add_gc(CLI::App& app, const Options& options, int& status);
+
+} // namespace bulkhead::cli

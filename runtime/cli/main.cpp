@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cli/command.h"
+
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <fmt/format.h>
+
+namespace {
+
+constexpr int usage_error = 2;
+
+void add_global_options(CLI::App& app, bulkhead::cli::Options& options) {
+    app.require_subcommand(1);
+    app.fallthrough(); // they may follow the command
+    app.add_option("--config", options.config, "The node config")->type_name("FILE")->capture_default_str();
+    app.add_option("--state-dir", options.state_dir, "Where receipts are")->type_name("DIR")->capture_default_str();
+    app.add_option("-o,--output", options.output, "How to print")
+        ->check(CLI::IsMember({"table", "json"}))
+        ->capture_default_str();
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("What containers may take from this node, and what they left", "bulkhead");
+    bulkhead::cli::Options options;
+    int status = bulkhead::cli::done;
+    add_global_options(app, options);
+    bulkhead::cli::add_gc(app, options, status);
+    app.add_subcommand("version", "Print the version")->callback([] { fmt::print("bulkhead {}\n", BULKHEAD_VERSION); });
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : usage_error;
+    }
+    return status;
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/ledger/gc.h"
+
+#include "runtime/ledger/disk_records.h"
+#include "runtime/ledger/release.h"
+#include "runtime/ledger/store.h"
+
+#include <utility>
+
+namespace bulkhead::ledger {
+
+namespace {
+
+using Kind = GcItem::Kind;
+using Outcome = GcItem::Outcome;
+
+class Collection {
+public:
+    Collection(const std::string& disk_dir, const std::string& state_dir, const GcOptions& options)
+        : disks_(disk_dir, state_dir), options_(options) {}
+
+    Result<void> take_receipts(const Store& store) {
+        TRY_ASSIGN(const auto ids, store.ids());
+        for (const auto& id : ids) {
+            const auto entries = store.entries_of(id);
+            if (!entries && entries.error().code != Code::busy) { // busy: a hook works on it
+                add(Kind::receipt, Outcome::failed, id, "containers/" + id, entries.error().what);
+            }
+            for (const auto& entry : entries.value_or(std::vector<Entry>{})) {
+                take_receipt(entry, id);
+            }
+        }
+        return {};
+    }
+
+    Result<void> take_records() {
+        TRY_ASSIGN(const auto names, disks_.names());
+        for (const auto& name : names) {
+            if (!name.starts_with('.')) { // a temporary file is overwritten, or goes with its record
+                take_record(name);
+            }
+        }
+        if (!options_.dry_run) {
+            disks_.drop_hints();
+        }
+        return {};
+    }
+
+    std::vector<GcItem> items() && { return std::move(items_); }
+
+private:
+    void take_receipt(const Entry& entry, const std::string& id) {
+        const auto name = "containers/" + entry.name();
+        const auto receipt = entry.read();
+        const auto alive = receipt && *receipt ? is_alive(**receipt) : Result<bool>(true);
+        if (!receipt || !alive) {
+            add(Kind::receipt, Outcome::failed, id, name, receipt ? alive.error().what : receipt.error().what);
+        } else if (!*alive) {
+            const auto done = options_.dry_run ? Result<void>{} : release_and_remove(entry, **receipt);
+            add_released(Kind::receipt, id, name, done);
+        }
+    }
+
+    Result<void> release_and_remove(const Entry& entry, const Receipt& receipt) {
+        TRY(release(receipt, disks_));
+        return entry.remove();
+    }
+
+    void take_record(const std::string& file) {
+        const auto name = "disk/" + file;
+        const auto record = disks_.read_named(file);
+        const auto alive = record && *record ? is_alive((*record)->owner) : Result<bool>(true);
+        if (!record || !alive) {
+            add(Kind::disk_record, Outcome::failed, "", name, record ? alive.error().what : record.error().what);
+        } else if (!*alive) {
+            take_dead_record(**record, name);
+        }
+    }
+
+    void take_dead_record(const DiskRecord& record, const std::string& name) {
+        auto done = options_.dry_run ? Result<void>{} : disks_.release(record);
+        if (!done && options_.forget == record.hold.filesystem) {
+            done = disks_.forget(record.hold.filesystem, record.hold.id);
+            add(Kind::disk_record, done ? Outcome::forgotten : Outcome::kept, record.owner.id, name,
+                done ? "" : done.error().what);
+            return;
+        }
+        add_released(Kind::disk_record, record.owner.id, name, done);
+    }
+
+    void add_released(Kind kind, const std::string& container, const std::string& name, const Result<void>& done) {
+        add(kind, done ? Outcome::released : Outcome::kept, container, name, done ? "" : done.error().what);
+    }
+
+    void add(Kind kind, Outcome outcome, std::string container, std::string name, std::string why) {
+        items_.push_back({.kind = kind,
+                          .outcome = outcome,
+                          .container = std::move(container),
+                          .name = std::move(name),
+                          .why = std::move(why)});
+    }
+
+    DiskRecords disks_;
+    const GcOptions& options_;
+    std::vector<GcItem> items_;
+};
+
+} // namespace
+
+Result<std::vector<GcItem>> collect_garbage(const std::string& state_dir, const std::string& disk_dir,
+                                            const GcOptions& options) {
+    Collection collection(disk_dir, state_dir, options);
+    TRY_ASSIGN(const auto store, Store::open(state_dir));
+    if (store) {
+        TRY(collection.take_receipts(*store));
+    }
+    TRY(collection.take_records());
+    return std::move(collection).items();
+}
+
+} // namespace bulkhead::ledger

@@ -10,8 +10,8 @@ namespace bulkhead::sys {
 // is "root" only in a namespace of its user's.
 [[nodiscard]] Result<bool> is_real_root();
 
-// For good, where this process is in another mount namespace than PID 1 (a unit with mounts of its own): what is mounted
-// for containers is mounted there.
+// For good, where this process is in another mount namespace than PID 1 (a unit with mounts of its own): what is
+// mounted for containers is mounted there.
 [[nodiscard]] Result<void> enter_mount_namespace_of_init();
 
 // A stay in another mount namespace, as long as the object lives. Descriptors stay what they are; paths mean something

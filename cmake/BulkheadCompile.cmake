@@ -32,8 +32,11 @@ else()
     -fPIE -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero
     $<$<CONFIG:Release>:-ffunction-sections> $<$<CONFIG:Release>:-fdata-sections>
     "-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.")
-  target_compile_definitions(bulkhead_compile INTERFACE
-    _GLIBCXX_ASSERTIONS $<$<CONFIG:Release>:_FORTIFY_SOURCE=3>)
+  # Options, as definitions come before CMAKE_CXX_FLAGS, where a distribution's own -D_FORTIFY_SOURCE=2 is: a macro that
+  # is defined twice is a warning.
+  target_compile_options(bulkhead_compile INTERFACE
+    $<$<CONFIG:Release>:-U_FORTIFY_SOURCE> $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=3>)
+  target_compile_definitions(bulkhead_compile INTERFACE _GLIBCXX_ASSERTIONS)
   check_cxx_compiler_flag(-fcf-protection=full BULKHEAD_HAS_CET)
   if(BULKHEAD_HAS_CET)
     target_compile_options(bulkhead_compile INTERFACE -fcf-protection=full)

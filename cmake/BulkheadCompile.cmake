@@ -3,12 +3,14 @@
 include(CheckCXXCompilerFlag)
 
 option(BULKHEAD_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(BULKHEAD_WERROR "Warnings are errors (every preset's choice; a package must build with later compilers too)" OFF)
 
 add_library(bulkhead_compile INTERFACE)
 target_compile_features(bulkhead_compile INTERFACE cxx_std_23)
 target_compile_options(bulkhead_compile INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wcast-qual -Wformat=2
-  -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wundef -Werror)
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wundef
+  $<$<BOOL:${BULKHEAD_WERROR}>:-Werror>)
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 sees an overlapping copy in every operator+ of a literal and a string (GCC bug 105651), and a string moved out

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # bulkhead_library(NAME [USES LIBRARY...] SOURCES FILE...): one folder of runtime/ as one static library.
-# USES is the whole list of folders it may include from: a folder sees only its own headers and those.
+# USES is the whole list of folders it may include from: a folder sees only its own headers and those, and what uses it
+# must name them as well to see them.
 function(bulkhead_library name)
   cmake_parse_arguments(arg "" "" "USES;SOURCES" ${ARGN})
   add_library(bulkhead_${name} STATIC ${arg_SOURCES})
@@ -11,7 +12,7 @@ function(bulkhead_library name)
   file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}" "${headers}/runtime/${name}" SYMBOLIC)
   target_include_directories(bulkhead_${name} PUBLIC "${headers}")
   target_link_libraries(bulkhead_${name} PRIVATE bulkhead_compile)
-  foreach(used IN LISTS arg_USES)
-    target_link_libraries(bulkhead_${name} PUBLIC bulkhead_${used})
-  endforeach()
+  # PRIVATE, so that whoever links this library is linked with those as well but does not see their headers.
+  list(TRANSFORM arg_USES PREPEND bulkhead_)
+  target_link_libraries(bulkhead_${name} PRIVATE ${arg_USES})
 endfunction()

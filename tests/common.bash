@@ -7,7 +7,7 @@
 #   expect_eq WANT GOT [WHAT]   expect_match REGEX TEXT [WHAT]   expect_empty TEXT [WHAT]
 #   wait_until SECONDS CMD...   until CMD succeeds, at most so long
 #   process_is_gone PID         or dead and not yet fetched by its parent
-#   shm_size_of PID             bytes of the /dev/shm that this process sees
+#   tmpfs_size DIRECTORY        bytes that the tmpfs on it can hold
 
 skip_because() { skip "$*"; }
 
@@ -41,9 +41,9 @@ process_is_gone() { # PID
     [[ -z $state || $state == [ZX] ]]
 }
 
-shm_size_of() { # PID
+tmpfs_size() { # DIRECTORY
     local blocks size
-    read -r blocks size < <(stat --file-system --format='%b %S' "/proc/$1/root/dev/shm")
+    read -r blocks size < <(stat --file-system --format='%b %S' "$1")
     echo $((blocks * size))
 }
 

@@ -25,6 +25,8 @@
 #   container_delete            kill and delete it (this is where poststop runs)
 #   container_pid               its first process
 #   container_shm_size          bytes of its /dev/shm
+#   expect_refused CODE LINE    the hook does not let it start, with this status and "bulkhead: ID: LINE"
+#   expect_refused_like CODE REGEX   the same, where the line is not known to the letter
 #   cgroup_value FILE [PID]     what a cgroup v2 file says of it, on v1 and hybrid as well: bytes, a count or "max"
 #   cgroup_version              1 (hybrid too) or 2: where the container's limits are
 #   runtime ARG...              the runtime itself, with this test's --root
@@ -32,7 +34,8 @@
 #   hook_state STATUS [PID]     print the state that a runtime would hand to a hook
 #   hook ARG...                 run the hook itself, with $config and $state_dir; the state is its standard input
 #
-# and what ../common.bash has: skip_because, expect_eq, expect_match, expect_empty, wait_until, process_is_gone.
+# and what ../common.bash has: skip_because, expect_eq, expect_match, expect_empty, wait_until, process_is_gone,
+# tmpfs_size.
 
 # shellcheck source=tests/common.bash
 source "$BATS_TEST_DIRNAME/../common.bash"
@@ -165,7 +168,34 @@ container_delete() { runtime delete --force "$id"; }
 
 container_pid() { cat "$bundle/pid"; }
 
-container_shm_size() { shm_size_of "$(container_pid)"; }
+container_shm_size() { tmpfs_size "/proc/$(container_pid)/root/dev/shm"; }
+
+expect_refused() { # CODE LINE
+    refused_start "$1"
+    expect_eq "bulkhead: $id: $2" "$line"
+}
+
+expect_refused_like() { # CODE REGEX
+    refused_start "$1"
+    expect_match "^bulkhead: $id: $2\$" "$line"
+}
+
+# Leaves in $line what the hook said, as the state directory has it. Under crun the exit status is all that its user
+# sees; runc shows the line as well, with its quotes escaped once or twice.
+refused_start() { # CODE
+    rm -rf "$state_dir/errors"
+    run container_start
+    [[ $status != 0 ]] || complain "the container started"
+    expect_eq "$1" "$(jq .code "$state_dir"/errors/*.json)" "exit status of the hook"
+    line=$(jq --raw-output .line "$state_dir"/errors/*.json)
+    if [[ $RUNTIME == crun ]]; then
+        expect_match "exit code: $1[^0-9]" "$output"
+    else
+        expect_match "exit status $1[^0-9]" "$output"
+        output=${output//\\\\\\\"/\"} output=${output//\\\"/\"}
+        [[ $output == *"stderr: $line"* ]] || complain "the runtime does not show the line" "$output"
+    fi
+}
 
 # --- cgroups ---------------------------------------------------------------------------------------------------------
 

@@ -34,12 +34,6 @@ bundle_asking_of_engine() {
         {destination, type: "bind", $source, options: ["rbind", "rw"]}'
 }
 
-engine_shm_size() {
-    local blocks size
-    read -r blocks size < <(stat --file-system --format='%b %S' "$work/shm")
-    echo $((blocks * size))
-}
-
 receipts() { find "$state_dir" -type f -not -path "$state_dir/errors/*" 2>/dev/null || true; }
 
 receipt_count() { receipts | wc -l; }
@@ -97,7 +91,7 @@ expect_hook() { # CODE STAGE STATE
     expect_eq 65 "$status"
     container_delete
     expect_empty "$(receipts)"
-    expect_eq $((64 * MiB)) "$(engine_shm_size)"
+    expect_eq $((64 * MiB)) "$(tmpfs_size "$work/shm")"
 }
 
 @test "registered twice, the second createRuntime changes nothing" {
@@ -108,7 +102,7 @@ expect_hook() { # CODE STAGE STATE
     expect_eq 1 "$(receipt_count)"
     expect_eq $((64 * MiB)) "$(jq .shm.oldSize "$(receipts)")"
     container_delete
-    expect_eq $((64 * MiB)) "$(engine_shm_size)"
+    expect_eq $((64 * MiB)) "$(tmpfs_size "$work/shm")"
     expect_empty "$(receipts)"
 }
 
@@ -147,7 +141,7 @@ expect_hook() { # CODE STAGE STATE
     mv "$bundle/config.json" "$bundle/away"
     expect_hook 0 poststop "$state"
     expect_empty "$(receipts)"
-    expect_eq $((64 * MiB)) "$(engine_shm_size)"
+    expect_eq $((64 * MiB)) "$(tmpfs_size "$work/shm")"
     mv "$bundle/away" "$bundle/config.json"
 }
 
@@ -158,7 +152,7 @@ expect_hook() { # CODE STAGE STATE
     wait_until 5 process_is_gone "$(container_pid)"
     expect_hook 0 poststop "$(hook_state stopped | jq --compact-output 'del(.annotations)')"
     expect_empty "$(receipts)"
-    expect_eq $((64 * MiB)) "$(engine_shm_size)"
+    expect_eq $((64 * MiB)) "$(tmpfs_size "$work/shm")"
 }
 
 @test "a container that is refused leaves no receipt" {
@@ -179,7 +173,7 @@ expect_hook() { # CODE STAGE STATE
     container_delete || true
     hook poststop < <(hook_state stopped)
     expect_empty "$(receipts)"
-    expect_eq $((64 * MiB)) "$(engine_shm_size)"
+    expect_eq $((64 * MiB)) "$(tmpfs_size "$work/shm")"
 }
 
 # The limits come first, then the directory for a tmpfs cannot be made: the root became read-only after we had looked.
@@ -221,7 +215,7 @@ make the directory in the image" "$(jq --raw-output '"\(.code) \(.line)"' "$stat
     expect_limits
     container_delete
     expect_empty "$(receipts)"
-    expect_eq $((64 * MiB)) "$(engine_shm_size)"
+    expect_eq $((64 * MiB)) "$(tmpfs_size "$work/shm")"
 }
 
 @test "what a container without a poststop left is given back when the next one starts" {
@@ -232,7 +226,7 @@ make the directory in the image" "$(jq --raw-output '"\(.code) \(.line)"' "$stat
     container_start
     container_delete
     expect_eq 1 "$(receipt_count)"
-    expect_eq $((16 * MiB)) "$(engine_shm_size)"
+    expect_eq $((16 * MiB)) "$(tmpfs_size "$work/shm")"
     bundle_edit --argjson hooks "$hooks" '.hooks.poststop = $hooks | .annotations["io.bulkhead.shm-size"] = "32Mi"'
     container_start
     expect_eq 1 "$(receipt_count)"
@@ -240,7 +234,7 @@ make the directory in the image" "$(jq --raw-output '"\(.code) \(.line)"' "$stat
         "$(jq --raw-output '"\(.pid) \(.shm.oldSize) \(.shm.newSize)"' "$(receipts)")"
     expect_eq $((32 * MiB)) "$(container_shm_size)"
     container_delete
-    expect_eq $((64 * MiB)) "$(engine_shm_size)"
+    expect_eq $((64 * MiB)) "$(tmpfs_size "$work/shm")"
 }
 
 @test "the receipt of another process that lives is in the way" {

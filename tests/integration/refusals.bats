@@ -10,21 +10,6 @@ bundle_with_hook() {
     bundle_hook
 }
 
-# Under crun the exit status is all that its user sees; the line is kept in the state directory.
-expect_refused() { # CODE LINE
-    rm -rf "$state_dir/errors"
-    run container_start
-    [[ $status != 0 ]] || complain "the container started"
-    expect_eq "$1 bulkhead: $id: $2" "$(jq --raw-output '"\(.code) \(.line)"' "$state_dir"/errors/*.json)"
-    if [[ $RUNTIME == crun ]]; then
-        expect_match "exit code: $1[^0-9]" "$output"
-    else
-        expect_match "exit status $1[^0-9]" "$output"
-        output=${output//\\\\\\\"/\"} output=${output//\\\"/\"}
-        [[ $output == *"stderr: bulkhead: $id: $2"* ]] || complain "the runtime does not show the line" "$output"
-    fi
-}
-
 expect_value_refused() { # KEY VALUE WHAT [CODE]
     bundle_edit --arg key "io.bulkhead.$1" --arg value "$2" '.annotations = {($key): $value}'
     expect_refused "${4:-64}" "io.bulkhead.$1=\"$2\": $3"

@@ -34,26 +34,11 @@ mount_tmpfs() { # NAME SIZE: on $work/NAME
     mount -t tmpfs -o "mode=1777,size=$2" "$1" "$work/$1"
 }
 
-size_of() { # DIRECTORY
-    local blocks size
-    read -r blocks size < <(stat --file-system --format='%b %S' "$1")
-    echo $((blocks * size))
-}
-
 join_another_ipc_namespace() {
     unshare --ipc sleep 1000 >/dev/null 2>&1 3>&- &
     others+=($!)
     wait_until 5 eval "[[ \$(readlink /proc/$!/ns/ipc) != \$(readlink /proc/self/ns/ipc) ]]"
     bundle_edit --arg path "/proc/$!/ns/ipc" '(.linux.namespaces[] | select(.type == "ipc")).path = $path'
-}
-
-expect_refused() { # CODE WHAT
-    rm -rf "$state_dir/errors"
-    run container_start
-    [[ $status != 0 ]] || complain "the container started"
-    expect_eq "$1 bulkhead: $id: $2" "$(jq --raw-output '"\(.code) \(.line)"' "$state_dir"/errors/*.json)"
-    expect_match "(exit status |exit code: )$1" "$output"
-    if [[ $RUNTIME == runc ]]; then expect_match "stderr: bulkhead: $id: " "$output"; fi
 }
 
 @test "the size holds before the first instruction, and past it there is no space" {
@@ -86,7 +71,7 @@ expect_refused() { # CODE WHAT
 @test "the host's own /dev/shm, or a directory of it, is refused and keeps its size" {
     local before directory own="io.bulkhead.shm-size=\"16Mi\": /dev/shm is the host's own; run the container without \
 --ipc=host (hostIPC) or a bind of /dev/shm"
-    before=$(size_of /dev/shm)
+    before=$(tmpfs_size /dev/shm)
     directory=$(mktemp -d /dev/shm/bulkhead-tests.XXXXXX)
     directories+=("$directory")
     bundle_with_size 16Mi
@@ -97,7 +82,7 @@ expect_refused() { # CODE WHAT
     bundle_edit 'del(.linux.namespaces[] | select(.type == "ipc"))'
     shm_is_bind_of /dev/shm
     expect_refused 77 "$own"
-    expect_eq "$before" "$(size_of /dev/shm)"
+    expect_eq "$before" "$(tmpfs_size /dev/shm)"
 }
 
 @test "in the host's IPC namespace, a /dev/shm of its own is resized" {
@@ -118,8 +103,8 @@ container; only one that the engine made for it can be resized"
     shm_is_bind_of "$work/shm/below"
     expect_refused 77 "io.bulkhead.shm-size=\"16Mi\": /dev/shm is a tmpfs of the host's (\"shm\"), bound into the \
 container; only one that the engine made for it can be resized"
-    expect_eq $((8 * MiB)) "$(size_of "$work/data")"
-    expect_eq $((8 * MiB)) "$(size_of "$work/shm")"
+    expect_eq $((8 * MiB)) "$(tmpfs_size "$work/data")"
+    expect_eq $((8 * MiB)) "$(tmpfs_size "$work/shm")"
 }
 
 @test "a directory on a disk is refused" {
@@ -138,9 +123,9 @@ container; only one that the engine made for it can be resized"
     shm_is_bind_of "$work/shm"
     container_start
     expect_eq $((16 * MiB)) "$(container_shm_size)"
-    expect_eq $((16 * MiB)) "$(size_of "$work/shm")"
+    expect_eq $((16 * MiB)) "$(tmpfs_size "$work/shm")"
     container_delete
-    expect_eq $((64 * MiB)) "$(size_of "$work/shm")"
+    expect_eq $((64 * MiB)) "$(tmpfs_size "$work/shm")"
 }
 
 @test "an engine's tmpfs that holds more than is asked for is refused and keeps its size" {
@@ -149,7 +134,7 @@ container; only one that the engine made for it can be resized"
     bundle_with_size 4Mi
     shm_is_bind_of "$work/shm"
     expect_refused 75 'io.bulkhead.shm-size="4Mi": /dev/shm already holds 8Mi, more than 4Mi; ask for more or empty it'
-    expect_eq $((64 * MiB)) "$(size_of "$work/shm")"
+    expect_eq $((64 * MiB)) "$(tmpfs_size "$work/shm")"
 }
 
 @test "a /dev/shm without a limit is refused" {
@@ -168,7 +153,7 @@ none later; give the engine one (podman, docker: --shm-size)"
     container_start
     expect_eq $((16 * MiB)) "$(container_shm_size)"
     container_delete
-    expect_eq $((16 * MiB)) "$(size_of "$work/shm")"
+    expect_eq $((16 * MiB)) "$(tmpfs_size "$work/shm")"
 }
 
 @test "a shared /dev/shm is not sized for one container" {
@@ -179,7 +164,7 @@ none later; give the engine one (podman, docker: --shm-size)"
     join_another_ipc_namespace
     expect_refused 69 "io.bulkhead.shm-size/c1=\"16Mi\": /dev/shm is shared by the pod, so it has one size; use the key \
 without /CONTAINER"
-    expect_eq $((64 * MiB)) "$(size_of "$work/shm")"
+    expect_eq $((64 * MiB)) "$(tmpfs_size "$work/shm")"
 }
 
 @test "a shared /dev/shm is not taken back when the container fails after us" {
@@ -190,7 +175,7 @@ without /CONTAINER"
     bundle_edit '.hooks.createRuntime += [{path: "/bin/sh", args: ["sh", "-c", "cat >/dev/null; exit 1"]}]'
     run container_start
     [[ $status != 0 ]]
-    expect_eq $((16 * MiB)) "$(size_of "$work/shm")"
+    expect_eq $((16 * MiB)) "$(tmpfs_size "$work/shm")"
 }
 
 @test "an image whose /dev/shm is a symlink is refused" {

@@ -115,7 +115,7 @@ container_id() { cat "$facts/$1.id"; }
 
 container_pid() { cat "$facts/$1.pid"; }
 
-container_shm_size() { shm_size_of "$(container_pid "$1")"; }
+container_shm_size() { tmpfs_size "/proc/$(container_pid "$1")/root/dev/shm"; }
 
 cgroup_leaf() { # NAME
     printf '/sys/fs/cgroup%s\n' "$(sed -n 's/^0:://p' "/proc/$(container_pid "$1")/cgroup")"

@@ -148,7 +148,7 @@ engines_stay() {
 
 @test "--ipc=host: refused, and the host's /dev/shm is as it was" {
     local before runtime
-    before=$(shm_size_of self)
+    before=$(tmpfs_size /dev/shm)
     ask shm-size=96Mi
     for runtime in runc crun; do
         use "$runtime" systemd
@@ -158,7 +158,7 @@ engines_stay() {
     done
     expect_match 'is the host.s own; run the container without --ipc=host' \
         "$(journal --identifier=bulkhead-hook --output=cat)"
-    expect_eq "$before" "$(shm_size_of self)"
+    expect_eq "$before" "$(tmpfs_size /dev/shm)"
     expect_no_receipt
 }
 

@@ -15,6 +15,7 @@
 using namespace bulkhead;
 using hook::Input;
 using hook::read_input;
+using namespace std::string_literals;
 
 namespace {
 
@@ -83,7 +84,7 @@ TEST_CASE("the prefix is found byte by byte, and what only looks like it is not"
     CHECK(read_in_pieces("{\"x\":1,\"" + prefix + "a\":2}", {1}).names_us);
     CHECK(read_in_pieces(prefix, {1}).names_us);
     CHECK(read_in_pieces("io.bulkio.bulkhead.", {1}).names_us);
-    CHECK(!read_in_pieces("io.bulkheadio.bulkhead,io.bulk\0head.", {1}).names_us);
+    CHECK(!read_in_pieces("io.bulkheadio.bulkhead,io.bulk\0head."s, {1}).names_us);
     CHECK(!read_in_pieces("io.bulkhead", {1}).names_us);
     CHECK(!read_in_pieces("o.bulkhead.", {1}).names_us);
 }

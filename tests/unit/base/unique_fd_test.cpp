@@ -39,8 +39,8 @@ TEST_CASE("an empty UniqueFd is not valid and closes nothing") {
 TEST_CASE("moving leaves an empty one behind and keeps the descriptor open") {
     const int number = new_descriptor();
     UniqueFd first(number);
-    UniqueFd second(std::move(first));
-    CHECK(!first.valid()); // NOLINT(bugprone-use-after-move)
+    const UniqueFd second(std::move(first));
+    CHECK(!first.valid()); // NOLINT(bugprone-use-after-move,clang-analyzer-cplusplus.Move)
     CHECK(second.borrow().number() == number);
     CHECK(is_open(number));
 }
@@ -54,11 +54,11 @@ TEST_CASE("assigning over an open one closes it, once") {
     CHECK(!is_open(old_number));
     CHECK(is_open(new_number));
     CHECK(target.borrow().number() == new_number);
-    CHECK(!source.valid()); // NOLINT(bugprone-use-after-move)
+    CHECK(!source.valid()); // NOLINT(bugprone-use-after-move,clang-analyzer-cplusplus.Move)
     const UniqueFd reused(new_descriptor());
     CHECK(reused.borrow().number() == old_number);
     target.reset();
-    source.reset();
+    source.reset(); // NOLINT(bugprone-use-after-move)
     CHECK(is_open(old_number));
 }
 

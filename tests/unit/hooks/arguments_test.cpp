@@ -24,6 +24,7 @@ struct Refused {
 
 Result<Arguments> parse(std::vector<std::string> words) {
     std::vector<char*> pointers;
+    pointers.reserve(words.size());
     for (auto& word : words) {
         pointers.push_back(word.data());
     }

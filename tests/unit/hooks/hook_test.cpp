@@ -33,6 +33,7 @@ Outcome run_hook(const TemporaryDirectory& directory, const std::string& input, 
         ::dup2(::open(directory.path("stdin").c_str(), O_RDONLY), STDIN_FILENO);
         ::dup2(::open(directory.path("stderr").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
         std::vector<char*> arguments;
+        arguments.reserve(words.size());
         for (auto& word : words) {
             arguments.push_back(word.data());
         }

@@ -50,7 +50,7 @@ TEST_CASE("poststop: no state directory and no receipt are success") {
 }
 
 TEST_CASE("poststop: the receipt of a container that is gone goes, and once more is no harm (root only)" * root_only) {
-    Fixture fixture;
+    const Fixture fixture;
     fixture.write(fixture.receipt());
     fixture.process.become_zombie();
     CHECK(hook::poststop(fixture.state(), fixture.arguments));

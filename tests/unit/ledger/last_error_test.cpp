@@ -18,13 +18,14 @@ namespace {
 
 const auto root_only = doctest::skip(geteuid() != 0);
 
+std::string place_of(const std::string& id) {
+    return "state/errors/" + std::to_string(ledger::short_hash(id) % 256) + ".json";
+}
+
 struct Fixture {
     test::TemporaryDirectory directory;
     Store store = Store::open_or_make(directory.path("state")).value();
 
-    [[nodiscard]] std::string place(const std::string& id) const {
-        return "state/errors/" + std::to_string(ledger::short_hash(id) % 256) + ".json";
-    }
     [[nodiscard]] std::size_t count() const {
         const std::filesystem::directory_iterator files(directory.path("state/errors"));
         return static_cast<std::size_t>(std::distance(begin(files), end(files)));
@@ -37,7 +38,7 @@ TEST_CASE("the last error of a container is kept (root only)" * root_only) {
     const Fixture fixture;
     remember_error(fixture.store, "web", "createRuntime", Code::busy, "bulkhead: web: first");
     remember_error(fixture.store, "web", "createRuntime", Code::not_allowed, "bulkhead: web: no \"room\"");
-    const auto text = fixture.directory.read(fixture.place("web"));
+    const auto text = fixture.directory.read(place_of("web"));
     const auto json = oci::JsonObject::parse(text, "");
     REQUIRE(json);
     CHECK(json->required_string("id").value() == "web");
@@ -59,7 +60,7 @@ TEST_CASE("a thousand ids take 256 places (root only)" * root_only) {
 TEST_CASE("what is not UTF-8 is kept all the same (root only)" * root_only) {
     const Fixture fixture;
     remember_error(fixture.store, "web", "createRuntime", Code::busy, "\xff\xc3");
-    const auto text = fixture.directory.read(fixture.place("web"));
+    const auto text = fixture.directory.read(place_of("web"));
     CHECK(oci::JsonObject::parse(text, "")->required_string("line").value() == "\xef\xbf\xbd\xef\xbf\xbd");
 }
 

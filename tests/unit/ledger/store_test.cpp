@@ -16,7 +16,6 @@
 #include <vector>
 
 using namespace bulkhead;
-using ledger::Entry;
 using ledger::IfMissing;
 using ledger::open_private_directory;
 using ledger::Receipt;

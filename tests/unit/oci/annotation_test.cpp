@@ -56,6 +56,7 @@ TEST_CASE("the manual page has a heading for each key, in the order of the table
         names.push_back(page.substr(begin, page.find('\n', begin) - begin));
     }
     std::vector<std::string> wanted;
+    wanted.reserve(annotation_keys.size());
     for (const auto& info : annotation_keys) {
         wanted.emplace_back(info.name);
     }

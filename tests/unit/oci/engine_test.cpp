@@ -6,7 +6,6 @@
 
 using namespace bulkhead;
 using oci::Annotation;
-using oci::Engine;
 using oci::Family;
 
 namespace {
@@ -34,7 +33,7 @@ struct Row {
     std::optional<std::string> name;
 };
 
-const std::string both_reason(const std::string& key) {
+std::string both_reason(const std::string& key) {
     return "annotations of both CRI-O and containerd are set (" + key +
            " among them); remove the io.kubernetes.cri keys from the pod";
 }

@@ -147,7 +147,7 @@ TEST_CASE("a value may be nested 64 deep and no deeper") {
     CHECK(error_of("{\"a\":" + nested(65, '[', ']') + "}") == bad_a);
     std::string objects = "1";
     for (int depth = 0; depth < 64; ++depth) {
-        objects = "{\"x\":" + objects + "}";
+        objects.insert(0, "{\"x\":").append("}");
     }
     CHECK(error_of("{\"a\":" + objects + "}") == "");
     CHECK(error_of("{\"a\":[" + objects + "]}") == bad_a);

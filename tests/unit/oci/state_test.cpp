@@ -102,7 +102,7 @@ TEST_CASE("an id that could be a path is refused") {
     CHECK(parse_state(with_id(std::string(255, 'i')))->id.size() == 255);
     for (const std::string id : {"", ".", "..", "a/b", "/", "../x", "a b", "a\xc3\xa4", "a:b", "a=b", "a*"}) {
         CAPTURE(id);
-        CHECK(what_of(with_id(id)) == "id \"" + id + "\"" + reason);
+        CHECK(what_of(with_id(id)) == std::string("id \"").append(id).append("\"").append(reason));
     }
     CHECK(what_of(with_id(std::string(256, 'i'))) == "id \"" + std::string(64, 'i') + "...\"" + reason);
     CHECK(what_of(with_id(R"(a\nb)")) == "id \"a\nb\"" + reason);

@@ -233,7 +233,7 @@ TEST_CASE("memory on v1: whole pages, the swap kept, all taken back (root, cgrou
           doctest::skip(!ScratchCgroup::possible_on_v1("memory"))) {
     const InCgroup box("memory");
     const auto unlimited = box.cgroup.read("memory.limit_in_bytes");
-    auto limits = box.prepare({asked(Key::memory_max, 64 * mebibyte + 5)});
+    auto limits = box.prepare({asked(Key::memory_max, (64 * mebibyte) + 5)});
     REQUIRE(limits.record().size() == 1); // there was no limit on memory and swap together: nothing to keep
     CHECK(limits.record()[0].file == "memory.limit_in_bytes");
     CHECK(limits.record()[0].old_value == unlimited);
@@ -242,7 +242,7 @@ TEST_CASE("memory on v1: whole pages, the swap kept, all taken back (root, cgrou
     REQUIRE(limits.apply());
     CHECK(box.cgroup.read("memory.limit_in_bytes") == std::to_string(64 * mebibyte));
     CHECK((resources::memory_limit_in_force(box.container.get()) == Bytes{64 * mebibyte}));
-    CHECK(box.prepare({asked(Key::memory_max, 64 * mebibyte + 5)}).record().empty());
+    CHECK(box.prepare({asked(Key::memory_max, (64 * mebibyte) + 5)}).record().empty());
     const auto above = box.prepare({asked(Key::memory_max, 65 * mebibyte)});
     CHECK(
         (above.notes() == std::vector<std::string>{"io.bulkhead.memory-max=\"68157440\": kept at the engine's 64Mi"}));

@@ -313,12 +313,12 @@ TEST_CASE("no shm: one is made in the container's mount namespace, and undone (r
               test::FakeContainer container(inside.pid());
               container.spec = box.container.spec;
               const auto there = "/proc/" + std::to_string(inside.pid()) + "/root" + box.root("/dev/shm");
-              auto shm = Shm::prepare(shm_size(8 * mebibyte + 1), container.get());
+              auto shm = Shm::prepare(shm_size((8 * mebibyte) + 1), container.get());
               findings.expect(shm && !std::filesystem::exists(there), "prepare() changed something");
               findings.expect(shm->record().source.empty(), "something to release");
               const auto applied = shm->apply(container.get());
               findings.expect_equal(applied ? "" : applied.error().what, "");
-              findings.expect_equal(tmpfs_at(there), std::to_string(8 * mebibyte + 4096));
+              findings.expect_equal(tmpfs_at(there), std::to_string((8 * mebibyte) + 4096));
               struct stat status{};
               findings.expect(::stat(there.c_str(), &status) == 0 && (status.st_mode & 07777U) == 01777, "mode");
               box.expect_shm("none"); // not in ours

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstring>
 #include <exception>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <sys/mman.h>
@@ -58,7 +59,7 @@ std::string in_child(Body body) {
     if (memory == MAP_FAILED) {
         return "mmap failed";
     }
-    auto* findings = new (memory) Findings;
+    auto* findings = std::construct_at(static_cast<Findings*>(memory));
     const pid_t child = ::fork();
     if (child == 0) {
         try {

@@ -34,8 +34,8 @@ public:
             return false;
         }
         const ScratchCgroup probe(controller);
-        const auto* file = controller == "memory" ? (probe.v1() ? "memory.limit_in_bytes" : "memory.max") : "pids.max";
-        return probe.made_ && std::filesystem::exists(probe.directory_ + "/" + file);
+        const std::string memory_file = probe.v1() ? "memory.limit_in_bytes" : "memory.max";
+        return probe.made_ && probe.has(controller == "memory" ? memory_file : "pids.max");
     }
     [[nodiscard]] static bool possible_on_v1(const std::string& controller) {
         return possible(controller) && ScratchCgroup(controller).v1();

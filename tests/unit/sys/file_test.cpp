@@ -121,7 +121,7 @@ TEST_CASE("read_all reads to the end and not more than it may") {
         CAPTURE(size);
         std::string text;
         for (std::size_t i = 0; i < size; ++i) {
-            text.push_back(static_cast<char>('a' + i % 23));
+            text.push_back(static_cast<char>('a' + (i % 23)));
         }
         directory.write("file", text);
         CHECK(read_whole(directory.path("file"), size).value() == text);
@@ -256,7 +256,7 @@ TEST_CASE("a lock of a process that dies is free, and one that is let go of mean
     const TemporaryDirectory directory;
     directory.write("lock", "");
     const auto ours = open_file(directory.path("lock"));
-    test::IdleProcess holder([&] {
+    const test::IdleProcess holder([&] {
         const int fd = ::open(directory.path("lock").c_str(), O_RDONLY);
         return ::flock(fd, LOCK_EX) == 0;
     });

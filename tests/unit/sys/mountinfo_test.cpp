@@ -165,7 +165,7 @@ TEST_CASE("what is no line of mountinfo") {
 TEST_CASE("find_mount finds each line of a file that is longer than what is read at once") {
     const auto text = many_lines(2000);
     for (const int i : {0, 1, 37, 56, 57, 58, 59, 60, 112, 500, 1023, 1998, 1999}) {
-        const auto found = find_in(text, static_cast<std::uint64_t>(1000 + i));
+        const auto found = find_in(text, 1000 + static_cast<std::uint64_t>(i));
         REQUIRE(found);
         REQUIRE(*found);
         CHECK((*found)->source == "source-" + std::to_string(i));

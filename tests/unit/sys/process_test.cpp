@@ -41,8 +41,8 @@ void spoil_process() {
     sigset_t all;
     sigfillset(&all);
     ::sigprocmask(SIG_SETMASK, &all, nullptr);
-    ::signal(SIGPIPE, SIG_IGN);
-    ::signal(SIGCHLD, SIG_IGN);
+    static_cast<void>(::signal(SIGPIPE, SIG_IGN));
+    static_cast<void>(::signal(SIGCHLD, SIG_IGN));
     ::umask(0);
     ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }

@@ -22,58 +22,73 @@ teardown() { end_container; }
 begin_container() {
     sleep 1000 3>&- &
     pid=$!
-    jq --null-input --argjson pid "$pid" '{ociVersion: "1.0.2", id: "c1", status: "created", pid: $pid,
-        bundle: "/run/bundle", annotations: {"io.bulkhead.disk-size": "10Mi"}}' >/run/state
+    disown "$pid"
+    printf '{"ociVersion":"1.0.2","id":"c1","status":"created","pid":%d,"bundle":"/run/bundle",
+        "annotations":{"io.bulkhead.disk-size":"10Mi"}}' "$pid" >/run/state
 }
 
 end_container() {
     [[ -n ${pid:-} ]] || return 0
     kill -KILL "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || true
+    wait_until 5 process_is_gone "$pid"
     pid=
 }
 
 limits() { xfs_quota -x -c 'report -p -N -b -i' /mnt/xfs | awk 'NF && $1 != "#0" && ($4 != 0 || $9 != 0)'; }
 leftovers() { find /run/bulkhead/containers /var/lib/bulkhead/disk -mindepth 1 2>/dev/null || true; }
 
-# Sets killed where call N was made.
-kill_at() { # N STAGE
+# The calls of a whole run, as lines "NAME N": its N-th call of that name. strace counts each name by itself.
+calls_of() { # STAGE
+    strace --quiet=all --output=/run/calls "$BULKHEAD_HOOK" "$1" </run/state
+    sed -n 's/^\([a-z0-9_]*\)(.*/\1/p' /run/calls | awk '$1 != "exit_group" && $1 != "execve" { print $1, ++n[$1] }'
+}
+
+kill_at() { # NAME N STAGE
     local status=0
-    strace --quiet=all --output=/run/calls --inject="all:signal=KILL:when=$1" "$BULKHEAD_HOOK" "$2" </run/state || status=$?
-    killed=$((status == 137))
-    [[ $status == 0 || $status == 137 ]] || complain "the hook ended with $status at call $1"
-}
+    strace --quiet=all --output=/run/calls --inject="$1:signal=KILL:when=$2" "$BULKHEAD_HOOK" "$3" </run/state || status=$?
+    expect_eq 137 "$status" "killed at $1 $2"
+} 2>/dev/null # where bash would tell each death
 
-expect_clean_after_gc() { # N
+expect_clean_after_gc() { # WHEN
     run "$bulkhead" gc
-    expect_eq 0 "$status" "gc after call $1 with $output"
-    expect_empty "$(limits)" "limits after call $1"
-    expect_empty "$(leftovers)" "after call $1"
+    expect_eq 0 "$status" "gc after $1 with $output"
+    expect_empty "$(limits)" "limits after $1"
+    expect_empty "$(leftovers)" "after $1"
 }
 
-@test "createRuntime killed before each of its calls" {
-    local n limited=0
-    for ((n = 1, killed = 1; killed; n++)); do
+@test "createRuntime killed at each of its calls" {
+    local calls name n limited=0
+    begin_container
+    mapfile -t calls < <(calls_of createRuntime)
+    end_container
+    expect_clean_after_gc "a whole run"
+    for call in "${calls[@]}"; do
+        read -r name n <<<"$call"
         begin_container
-        kill_at "$n" createRuntime
+        kill_at "$name" "$n" createRuntime
         if [[ -n $(limits) ]]; then limited=$((limited + 1)); fi
         end_container
-        expect_clean_after_gc "$n"
+        expect_clean_after_gc "$call"
     done
-    echo "# killed at $((n - 2)) calls, after $limited of them a limit was set" >&3
-    ((n > 60 && limited > 2))
+    echo "# killed at ${#calls[@]} calls, after $limited of them a limit was set" >&3
+    ((${#calls[@]} > 60 && limited > 2))
 }
 
-@test "poststop killed before each of its calls" {
-    local n
-    for ((n = 1, killed = 1; killed; n++)); do
+@test "poststop killed at each of its calls" {
+    local calls name n
+    begin_container
+    "$BULKHEAD_HOOK" createRuntime </run/state
+    end_container
+    mapfile -t calls < <(calls_of poststop)
+    for call in "${calls[@]}"; do
+        read -r name n <<<"$call"
         begin_container
         "$BULKHEAD_HOOK" createRuntime </run/state
         [[ -n $(limits) ]] || complain "no limit"
         end_container
-        kill_at "$n" poststop
-        expect_clean_after_gc "$n"
+        kill_at "$name" "$n" poststop
+        expect_clean_after_gc "$call"
     done
-    echo "# killed at $((n - 2)) calls" >&3
-    ((n > 30))
+    echo "# killed at ${#calls[@]} calls" >&3
+    ((${#calls[@]} > 30))
 }

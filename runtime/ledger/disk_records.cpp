@@ -213,12 +213,33 @@ void DiskRecords::drop_hints() {
     }
 }
 
-Result<std::vector<std::string>> DiskRecords::names() const {
-    const auto directory = open_directory(directory_, "disk", IfMissing::fail);
+namespace {
+bool is_temporary(const std::string& name) { return name.starts_with('.'); }
+
+// Nothing where there is no directory.
+Result<std::vector<std::string>> list(const Result<UniqueFd>& directory) {
     if (!directory) {
         return is_missing(directory.error()) ? Result<std::vector<std::string>>() : std::unexpected(directory.error());
     }
     return sys::list_directory(directory->borrow());
+}
+} // namespace
+
+Result<std::vector<std::string>> DiskRecords::names() const {
+    TRY_ASSIGN(auto names, list(open_directory(directory_, "disk", IfMissing::fail)));
+    std::erase_if(names, is_temporary);
+    return names;
+}
+
+Result<void> DiskRecords::remove_abandoned() {
+    const auto directory = open_directory(directory_, "disk", IfMissing::fail);
+    TRY_ASSIGN(const auto names, list(directory));
+    for (const auto& name : names) {
+        if (is_temporary(name)) {
+            TRY(sys::remove_abandoned_at(directory->borrow(), name));
+        }
+    }
+    return {};
 }
 
 } // namespace bulkhead::ledger

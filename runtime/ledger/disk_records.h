@@ -53,6 +53,8 @@ public:
     [[nodiscard]] Result<void> release(const DiskRecord& record);
     // The names of all records, for read_named(); gc only.
     [[nodiscard]] Result<std::vector<std::string>> names() const;
+    // Removes what is left of records that were never finished.
+    [[nodiscard]] Result<void> remove_abandoned();
     [[nodiscard]] Result<std::optional<DiskRecord>> read_named(const std::string& name) const;
     // Lets the next search for a free id begin at the bottom: gc, so that ids stay dense.
     void drop_hints();

@@ -36,14 +36,13 @@ public:
     Result<void> take_records() {
         TRY_ASSIGN(const auto names, disks_.names());
         for (const auto& name : names) {
-            if (!name.starts_with('.')) { // a temporary file is overwritten, or goes with its record
-                take_record(name);
-            }
+            take_record(name);
         }
-        if (!options_.dry_run) {
-            disks_.drop_hints();
+        if (options_.dry_run) {
+            return {};
         }
-        return {};
+        disks_.drop_hints();
+        return disks_.remove_abandoned();
     }
 
     std::vector<GcItem> items() && { return std::move(items_); }

@@ -143,11 +143,26 @@ std::string temporary_name(const std::string& name) { return "." + name + ".tmp"
 namespace {
 enum class Synced : bool { no, yes };
 
+Result<UniqueFd> open_temporary(BorrowedFd directory, const std::string& name, Synced synced) {
+    constexpr unsigned deadline_ms = 1000;
+    for (;;) {
+        TRY_ASSIGN(auto file, open_at(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
+        if (synced == Synced::no) {
+            return file;
+        }
+        TRY(lock_exclusively(file.borrow(), deadline_ms));
+        TRY_ASSIGN(const auto status, status_of(file.borrow()));
+        if (status.links != 0) {
+            return file;
+        }
+        // Taken for abandoned before it was locked.
+    }
+}
+
 Result<void> replace_file(BorrowedFd directory, const std::string& name, std::string_view text, Synced synced) {
     const auto temporary = temporary_name(name);
     const auto write = [&]() -> Result<void> {
-        TRY_ASSIGN(const auto file,
-                   open_at(directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
+        TRY_ASSIGN(const auto file, open_temporary(directory, temporary, synced));
         TRY(write_all(file.borrow(), text));
         if (synced == Synced::yes) {
             TRY(sync(file.borrow()));
@@ -171,6 +186,15 @@ Result<void> replace_file_at(BorrowedFd directory, const std::string& name, std:
 
 Result<void> replace_file_synced_at(BorrowedFd directory, const std::string& name, std::string_view text) {
     return replace_file(directory, name, text, Synced::yes);
+}
+
+Result<bool> remove_abandoned_at(BorrowedFd directory, const std::string& temporary) {
+    TRY_ASSIGN(const auto file, open_at(directory, temporary, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+    if (const auto locked = lock_exclusively(file.borrow(), 0); !locked) {
+        return locked.error().code == Code::busy ? Result<bool>(false) : std::unexpected(locked.error());
+    }
+    TRY(unlink_at(directory, temporary));
+    return true;
 }
 
 Result<void> sync(BorrowedFd file) {

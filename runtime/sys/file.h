@@ -59,8 +59,12 @@ void write_to_stderr(std::string_view text);
 // state directory lies on a tmpfs. Mode 0600. The caller holds a lock against others that write `name`. A process
 // killed in between leaves temporary_name(name), which the next one writes over.
 [[nodiscard]] Result<void> replace_file_at(BorrowedFd directory, const std::string& name, std::string_view text);
-// The same, on disk when it returns: file and directory (opened for reading) are synced.
+// The same, on disk when it returns: file and directory (opened for reading) are synced. While it is written the
+// temporary file is locked, so that one that a killed process left can be told, and removed.
 [[nodiscard]] Result<void> replace_file_synced_at(BorrowedFd directory, const std::string& name, std::string_view text);
+
+// Removes the temporary file `temporary` where nobody writes it. False: somebody does.
+[[nodiscard]] Result<bool> remove_abandoned_at(BorrowedFd directory, const std::string& temporary);
 
 // fsync(2).
 [[nodiscard]] Result<void> sync(BorrowedFd file);

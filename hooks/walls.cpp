@@ -21,8 +21,7 @@ Result<Layer> find_layer(const Container& container) {
     TRY_ASSIGN(const auto root,
                in_context("container root", sys::open_directory_in(process_root.borrow(), container.spec.root,
                                                                    sys::Symlinks::follow_inside)));
-    TRY_ASSIGN(const auto mountinfo, container.process.mountinfo());
-    return Layer::find(root.borrow(), mountinfo.borrow());
+    return Layer::find(root.borrow(), container.process);
 }
 
 Result<DiskLimit> prepare_disk(const policy::Plan& plan, const policy::DiskConfig& config, const Container& container,
@@ -34,6 +33,7 @@ Result<DiskLimit> prepare_disk(const policy::Plan& plan, const policy::DiskConfi
     if (plan.disk_inodes) {
         request.inodes = Count{plan.disk_inodes->value};
     }
+    request.files = resources::own_files(container.spec.binds, container.id);
     TRY_ASSIGN(auto layer, find_layer(container));
     return DiskLimit::prepare(std::move(layer), request, config, book);
 }

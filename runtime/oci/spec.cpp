@@ -98,6 +98,9 @@ Result<void> read_mounts(const JsonObject& config, Spec& spec) {
         TRY_ASSIGN(const auto type, optional_string(mount, "type"));
         TRY_ASSIGN(auto source, optional_string(mount, "source"));
         TRY_ASSIGN(const auto bind, is_bind(mount));
+        if (bind) {
+            spec.binds.push_back(source);
+        }
         take_mount(spec, normal(destination),
                    type == "tmpfs" && !bind ? SpecMount{.kind = MountKind::tmpfs, .source = ""}
                                             : SpecMount{.kind = MountKind::foreign, .source = std::move(source)});

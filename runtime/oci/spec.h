@@ -40,6 +40,7 @@ struct Spec {
     SpecMount dev;
     SpecMount dev_shm;
     IpcNamespace ipc = IpcNamespace::host;
+    std::vector<std::string> binds; // sources of all bind mounts, as written
 };
 
 // `bundle` is absolute: root.path may be relative to it. Code::malformed_input.

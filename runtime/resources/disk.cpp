@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 
 namespace bulkhead::resources {
 
@@ -81,7 +82,24 @@ std::uint64_t tighter(std::uint64_t a, std::uint64_t b) { return a == 0 || b == 
 // A soft limit stays where it is, or comes down to the hard one.
 std::uint64_t soft_below(std::uint64_t soft, std::uint64_t hard) { return hard == 0 ? soft : std::min(soft, hard); }
 
+bool has_component(std::string_view path, std::string_view component) {
+    for (auto at = path.find(component); at != std::string_view::npos; at = path.find(component, at + 1)) {
+        const auto end = at + component.size();
+        if (at > 0 && path[at - 1] == '/' && end < path.size() && path[end] == '/') {
+            return true;
+        }
+    }
+    return false;
+}
+
 } // namespace
+
+std::vector<std::string> own_files(const std::vector<std::string>& binds, const std::string& id) {
+    std::vector<std::string> files;
+    std::ranges::copy_if(binds, std::back_inserter(files),
+                         [&](const std::string& path) { return has_component(path, id); });
+    return files;
+}
 
 Result<void> require_quota(const Layer& layer, const policy::DiskConfig& config) {
     if (layer.size().type == FilesystemType::other) {
@@ -140,7 +158,7 @@ Result<void> DiskLimit::take_id(DiskBook& book) {
     hold_.upper = layer_.upper_path();
     TRY_ASSIGN(upper_before_, sys::project_label(layer_.upper()));
     TRY_ASSIGN(work_before_, sys::project_label(layer_.work()));
-    TRY_ASSIGN(const auto own, may_adopt(layer_, upper_before_, book));
+    TRY_ASSIGN(const auto own, may_adopt(layer_, upper_before_, request_.files, book));
     if (own) {
         hold_.id = upper_before_.id;
         return {};
@@ -182,10 +200,25 @@ Result<void> DiskLimit::label_all() {
         TRY_ASSIGN(const auto here, label_tree(tree.borrow(), hold_.id));
         left_out += here;
     }
+    if (config_.label_engine_files) {
+        TRY(label_files());
+    }
     if (left_out != 0) {
         notes_.push_back(std::to_string(left_out) +
                          " symlinks or special files of the layer are older than its project id and this kernel cannot "
                          "give it to them: they are not counted, and the container cannot rename them");
+    }
+    return {};
+}
+
+// Those that have no id yet: one that has belongs to somebody, or carries ours already.
+Result<void> DiskLimit::label_files() {
+    for (auto& file : open_single_files(request_.files, layer_.device())) {
+        TRY_ASSIGN(const auto label, sys::project_label(file.borrow()));
+        if (label.id == 0) {
+            TRY(sys::set_project_label(file.borrow(), {.id = hold_.id, .inherit = false}));
+            labelled_files_.push_back(std::move(file));
+        }
     }
     return {};
 }
@@ -227,6 +260,9 @@ Result<void> DiskLimit::undo(DiskBook& book) {
     if (limited_) {
         undone = sys::set_quota_limits(layer_.upper(), hold_.id, hold_.found);
         limited_ = !undone;
+    }
+    for (; undone && !labelled_files_.empty(); labelled_files_.pop_back()) {
+        undone = sys::set_project_label(labelled_files_.back().borrow(), {});
     }
     if (claimed_) {
         auto unlabelled = unlabel_all();

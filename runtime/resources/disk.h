@@ -22,7 +22,13 @@ namespace bulkhead::resources {
 struct DiskRequest {
     std::optional<Bytes> size;
     std::optional<Count> inodes;
+    // Files outside of the layer that engines write for this container alone and bind into it (/etc/hosts): they count
+    // where the config says so, and may carry the layer's id in any case. See own_files().
+    std::vector<std::string> files;
 };
+
+// Of the sources of a container's bind mounts those that can only be its own: a directory of the path is its id.
+[[nodiscard]] std::vector<std::string> own_files(const std::vector<std::string>& binds, const std::string& id);
 
 // Whether the quotas of the layer's file system can serve, and which of the many reasons it is where they cannot
 // (Code::unsupported). Switches enforcement on where the config says so.
@@ -57,6 +63,7 @@ private:
     [[nodiscard]] Result<void> find_limits(DiskBook& book);
     [[nodiscard]] Result<void> require_same_layer() const;
     [[nodiscard]] Result<void> label_all();
+    [[nodiscard]] Result<void> label_files();
     [[nodiscard]] Result<void> require_room(const sys::Quota& quota) const;
     [[nodiscard]] Result<void> unlabel_all() const;
 
@@ -69,6 +76,7 @@ private:
     bool limited_ = false;
     sys::ProjectLabel upper_before_;
     sys::ProjectLabel work_before_;
+    std::vector<UniqueFd> labelled_files_;
     std::vector<std::string> notes_;
 };
 

@@ -3,6 +3,7 @@
 
 #include "runtime/sys/file.h"
 #include "runtime/sys/mount.h"
+#include "runtime/sys/statmount.h"
 
 #include <cerrno>
 #include <filesystem>
@@ -14,7 +15,19 @@ namespace {
 
 std::unexpected<Error> unsupported(std::string what) { return fail(Code::unsupported, std::move(what)); }
 
-std::string absolute(const std::string& path, const sys::MountInfo& mount) {
+// The kernel keeps the option as it was given, and undoes its backslashes (before a comma, or another one) only to look
+// the path up (ovl_unescape(), fs/overlayfs/params.c).
+std::string without_backslashes(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        i += text[i] == '\\' && i + 1 < text.size() ? 1U : 0U;
+        out.push_back(text[i]);
+    }
+    return out;
+}
+
+std::string absolute(const std::string& option, const sys::MountInfo& mount) {
+    const auto path = without_backslashes(option);
     if (path.starts_with('/')) {
         return path;
     }
@@ -33,17 +46,14 @@ Result<UniqueFd> open_home(BorrowedFd upper, dev_t device) {
     return status.device == device ? std::move(home) : UniqueFd();
 }
 
-Result<sys::MountInfo> mount_of(BorrowedFd root, BorrowedFd mountinfo) {
+Result<sys::MountInfo> root_mount_of(BorrowedFd root, const sys::Process& process) {
     TRY_ASSIGN(const auto place, sys::place_of(root));
-    TRY_ASSIGN(auto mount, sys::find_mount(mountinfo, place.mount_id));
-    if (!mount) {
-        return fail(Code::system, "the mount of the container's root is not in its mountinfo");
-    }
+    TRY_ASSIGN(auto mount, in_context("container root", sys::mount_of(root, process)));
     if (!place.mount_root) {
-        return unsupported("the container's root is a directory inside of a mount (" + mount->type +
+        return unsupported("the container's root is a directory inside of a mount (" + mount.type +
                            "), not an overlay of its own; a disk limit needs one");
     }
-    return *std::move(mount);
+    return mount;
 }
 
 } // namespace
@@ -66,8 +76,8 @@ Result<LayerPaths> layer_paths(const sys::MountInfo& root_mount) {
     return LayerPaths{.upper = absolute(*upper, root_mount), .work = absolute(*work, root_mount)};
 }
 
-Result<Layer> Layer::find(BorrowedFd root, BorrowedFd mountinfo) {
-    TRY_ASSIGN(const auto mount, mount_of(root, mountinfo));
+Result<Layer> Layer::find(BorrowedFd root, const sys::Process& process) {
+    TRY_ASSIGN(const auto mount, root_mount_of(root, process));
     TRY_ASSIGN(auto paths, layer_paths(mount));
     Layer layer;
     TRY_ASSIGN(layer.merged_, sys::open_at(root, ".", O_RDONLY | O_DIRECTORY));

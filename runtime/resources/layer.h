@@ -7,6 +7,7 @@
 #include "runtime/base/unique_fd.h"
 #include "runtime/sys/filesystem.h"
 #include "runtime/sys/mountinfo.h"
+#include "runtime/sys/procfs.h"
 
 #include <string>
 #include <sys/types.h>
@@ -24,10 +25,9 @@ struct LayerPaths {
 
 class Layer {
 public:
-    // `root` is the container's root directory, O_PATH will do; `mountinfo` that of a process in whose mount namespace
-    // it lies. The paths are resolved by this process, as the engine's. Nothing proves yet that they still lead to what
-    // was mounted: see carries().
-    [[nodiscard]] static Result<Layer> find(BorrowedFd root, BorrowedFd mountinfo);
+    // `root` is the container's root directory, O_PATH will do; `process` one in whose mount namespace it lies. The
+    // paths are resolved by this process, as the engine's. Nothing proves yet that they still lead to what was mounted.
+    [[nodiscard]] static Result<Layer> find(BorrowedFd root, const sys::Process& process);
 
     // All opened for reading.
     [[nodiscard]] BorrowedFd upper() const { return upper_.borrow(); }

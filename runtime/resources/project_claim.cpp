@@ -29,17 +29,26 @@ Result<Census> count_in_layer(const Layer& layer, ProjectId id) {
     return count_labelled(directory.borrow(), id);
 }
 
+std::uint64_t count_files(const Layer& layer, ProjectId id, const std::vector<std::string>& paths) {
+    const auto files = open_single_files(paths, layer.device());
+    return static_cast<std::uint64_t>(std::ranges::count_if(files, [&](const UniqueFd& file) {
+        const auto label = sys::project_label(file.borrow());
+        return label && label->id == id;
+    }));
+}
+
 // XFS gives the inodes of removed files back a little later than it removes them; asking for id 0 makes it hurry
 // (xfs_qm_scall_getquota()).
-Result<bool> accounts_for_all(const Layer& layer, ProjectId id) {
+Result<bool> accounts_for_all(const Layer& layer, ProjectId id, const std::vector<std::string>& files) {
     constexpr int tries = 5;
     constexpr std::chrono::milliseconds interval{10};
     for (int left = tries;; --left) {
         static_cast<void>(sys::quota_of(layer.upper(), 0));
         TRY_ASSIGN(const auto census, count_in_layer(layer, id));
         TRY_ASSIGN(const auto quota, sys::quota_of(layer.upper(), id));
+        const auto labelled = census.labelled + count_files(layer, id, files);
         const auto used = quota.used_inodes.value;
-        if (used >= census.labelled && used <= census.labelled + census.unknown) {
+        if (used >= labelled && used <= labelled + census.unknown) {
             return true;
         }
         if (left == 0) {
@@ -123,7 +132,8 @@ IdSearch search_for(const std::string& upper_path, const IdRange& range) {
     return {.first = middle + 1, .last = range.last, .downwards = true};
 }
 
-Result<bool> may_adopt(const Layer& layer, const ProjectLabel& upper_label, DiskBook& book) {
+Result<bool> may_adopt(const Layer& layer, const ProjectLabel& upper_label, const std::vector<std::string>& files,
+                       DiskBook& book) {
     if (upper_label.id == 0) {
         return false;
     }
@@ -136,7 +146,7 @@ Result<bool> may_adopt(const Layer& layer, const ProjectLabel& upper_label, Disk
     if (home_label.id == upper_label.id) {
         return false;
     }
-    auto all = accounts_for_all(layer, upper_label.id);
+    auto all = accounts_for_all(layer, upper_label.id, files);
     const bool too_large = !all && all.error().code == Code::unsupported;
     return too_large ? Result<bool>(true) : std::move(all);
 }

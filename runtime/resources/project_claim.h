@@ -11,6 +11,7 @@
 #include "runtime/sys/project.h"
 
 #include <string>
+#include <vector>
 
 namespace bulkhead::resources {
 
@@ -30,9 +31,11 @@ struct IdSearch {
 [[nodiscard]] IdSearch search_for(const std::string& upper_path, const IdRange& range);
 
 // True: the id that upper carries is this layer's alone, by everything that can be checked: upper and work agree, the
-// engine's home has another one, no living container of ours holds it, and the layer's directory accounts for every
-// inode of it. A layer too large for that last check passes. Code::busy: a living container has this very layer.
-[[nodiscard]] Result<bool> may_adopt(const Layer& layer, const sys::ProjectLabel& upper_label, DiskBook& book);
+// engine's home has another one, no living container of ours holds it, and the layer's directory, with the container's
+// own `files` outside of it, accounts for every inode of it. A layer too large for that last check passes. Code::busy:
+// a living container has this very layer.
+[[nodiscard]] Result<bool> may_adopt(const Layer& layer, const sys::ProjectLabel& upper_label,
+                                     const std::vector<std::string>& files, DiskBook& book);
 
 // Claims a free id: upper itself, and nothing in it, carries it then. Code::busy where the range has none left.
 [[nodiscard]] Result<sys::ProjectId> claim_project_id(const Layer& layer, const IdSearch& search, DiskBook& book);

@@ -128,6 +128,18 @@ Result<Census> count_labelled(BorrowedFd directory, ProjectId id) {
     return counting.census();
 }
 
+std::vector<UniqueFd> open_single_files(const std::vector<std::string>& paths, dev_t device) {
+    std::vector<UniqueFd> files;
+    for (const auto& path : paths) {
+        auto file = sys::open_at(sys::working_directory, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        const auto status = file ? sys::status_of(file->borrow()) : std::unexpected(file.error());
+        if (status && S_ISREG(status->mode) && status->links == 1 && status->device == device) {
+            files.push_back(*std::move(file));
+        }
+    }
+    return files;
+}
+
 Result<std::uint64_t> label_tree(BorrowedFd directory, ProjectId id) {
     Labelling labelling(id);
     TRY_ASSIGN(const auto status, sys::status_of(directory));

@@ -10,6 +10,9 @@
 #include "runtime/sys/project.h"
 
 #include <cstdint>
+#include <string>
+#include <sys/types.h>
+#include <vector>
 
 namespace bulkhead::resources {
 
@@ -21,6 +24,10 @@ struct Census {
     std::uint64_t unknown = 0; // symlinks and special files whose id this kernel does not tell
 };
 [[nodiscard]] Result<Census> count_labelled(BorrowedFd directory, sys::ProjectId id);
+
+// Of `paths` those that are regular files of one name on the file system `device`, opened for reading. Others, and what
+// is missing, are left out.
+[[nodiscard]] std::vector<UniqueFd> open_single_files(const std::vector<std::string>& paths, dev_t device);
 
 // Gives `directory` and all below it the id, and directories the inherit flag. Returns how many symlinks and special
 // files in directories that did not have the id before could not be given it: those cannot be renamed by the container.

@@ -24,7 +24,8 @@ using resources::Container;
 
 Result<sys::Process> open_process(const oci::State& state) {
     if (!state.pid || *state.pid <= 1) {
-        return fail(Code::malformed_input, "the state names no process (pid is missing, 0 or 1)");
+        return fail(Code::malformed_input, "the state names no process (pid is missing, 0 or 1); register the hook for "
+                                           "createRuntime and poststop alone, and without a stage if it is for both");
     }
     auto process = sys::Process::open(*state.pid);
     const bool gone = process ? process->dead() : process.error().number == ENOENT || process.error().number == ESRCH;

@@ -83,11 +83,11 @@ Result<std::string_view> leading_digits(std::string_view text) {
         return invalid("is empty; write a number");
     }
     if (text.front() == '-') {
-        return invalid("is negative; write a positive number");
+        return invalid("is negative; write a positive number, or leave it out");
     }
     const auto digits = text.substr(0, text.find_first_not_of("0123456789"));
     if (digits.empty()) {
-        return invalid("does not begin with a digit; write a whole number");
+        return invalid("does not begin with a digit; write a whole number, or leave it out");
     }
     return digits;
 }

@@ -10,11 +10,13 @@ namespace bulkhead::ledger {
 
 namespace {
 
-Result<void> require_private(BorrowedFd file, const std::string& name) {
+Result<void> require_private(BorrowedFd file) {
     constexpr mode_t writable_by_others = S_IWGRP | S_IWOTH;
     TRY_ASSIGN(const auto status, sys::status_of(file));
     if (status.owner != 0 || (status.mode & writable_by_others) != 0) {
-        return fail(Code::internal, name + " in the state directory is not root's alone; remove it");
+        TRY_ASSIGN(const auto path, sys::path_of(file));
+        return fail(Code::internal, path + " is not root's alone to write; find out who changed it, then chown root "
+                                           "and chmod go-w it");
     }
     return {};
 }
@@ -31,7 +33,7 @@ Result<UniqueFd> open_private_directory(BorrowedFd parent, const std::string& na
         directory = sys::open_at(parent, name, flags);
     }
     if (directory) {
-        TRY(require_private(directory->borrow(), name));
+        TRY(require_private(directory->borrow()));
     }
     return directory;
 }
@@ -42,7 +44,7 @@ Result<std::optional<std::string>> read_private_file(BorrowedFd directory, const
         return file.error().number == ENOENT ? Result<std::optional<std::string>>(std::nullopt)
                                              : std::unexpected(file.error());
     }
-    TRY(require_private(file->borrow(), name));
+    TRY(require_private(file->borrow()));
     return sys::read_all(file->borrow(), most);
 }
 

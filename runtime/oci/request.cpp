@@ -37,6 +37,9 @@ std::string unknown_key_advice(std::string_view name) {
     const auto word = name.substr(0, longest_name);
     const auto* const nearest =
         std::ranges::min_element(annotation_keys, {}, [&](const KeyInfo& info) { return distance(word, info.name); });
+    if (distance(word, nearest->name) > nearest->name.size() / 2) {
+        return "unknown annotation; bulkhead-annotations(7) lists those there are";
+    }
     return std::string("unknown annotation; the nearest known one is ").append(our_prefix).append(nearest->name);
 }
 
@@ -97,7 +100,8 @@ Result<ParsedKey> parse_key(std::string_view annotation) {
     const bool bare = slash == std::string_view::npos;
     const auto container = bare ? std::string_view{} : name.substr(slash + 1);
     if (!bare && !is_container_name(container)) {
-        return fail(Code::invalid_annotation, "what follows the slash is not a container's name");
+        return fail(Code::invalid_annotation,
+                    "what follows the slash is not a container's name; write 1 to 253 letters, digits and _.+-");
     }
     return ParsedKey{.info = info, .container = container, .bare = bare};
 }

@@ -16,7 +16,7 @@ Result<void> check(const oci::Setting& setting, const Limits& limits) {
     const auto& max = limits[setting.key];
     if (!max && setting.key == oci::Key::memory_low) {
         return setting.refuse(Code::not_allowed, "takes memory from other containers, so the node config must set a "
-                                                 "maximum for it, and has none");
+                                                 "maximum for it, and has none; leave it out");
     }
     if (max && setting.value > max->value) {
         return setting.refuse(Code::not_allowed, "exceeds the maximum of " + amount(setting, max->value) + " (" +

@@ -62,7 +62,7 @@ Result<void> set_unit_properties(const SystemdUnit& unit, const std::vector<Unit
     const auto outcome = sys::run_program(arguments, deadline);
     if (!outcome && outcome.error().number == ENOENT) {
         return fail(Code::unsupported, "with systemd's cgroup driver this needs busctl, and there is no " +
-                                           std::string(busctl) + "; install systemd's client programs, or the shim");
+                                           std::string(busctl) + "; install the package that has it (Debian: systemd)");
     }
     if (!outcome) {
         return std::unexpected(outcome.error());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which mount a file lies on. statmount(2) (Linux 6.8; with the options of the file system and of another namespace's
-// mounts 6.11) asks for that one alone; before it mountinfo has to be read until it comes, and a busy node has thousands.
+// mounts 6.11) asks for that one alone; before it mountinfo has to be read until it comes, and a busy node has
+// thousands.
 #pragma once
 
 #include "runtime/base/error.h"

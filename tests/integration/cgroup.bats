@@ -123,7 +123,7 @@ require_swap_accounting() {
 @test "memory-low is refused without a maximum of the node's" {
     bundle_without_limits memory-low 32Mi
     expect_refused 77 "io.bulkhead.memory-low=\"32Mi\": takes memory from other containers, so the node config must set a \
-maximum for it, and has none"
+maximum for it, and has none; leave it out"
 }
 
 # By hand, on a container that runs: what a refused one had is gone with it.

@@ -18,11 +18,11 @@ expect_value_refused() { # KEY VALUE WHAT [CODE]
 @test "numbers that are none" {
     bundle_with_hook
     expect_value_refused shm-size "" "is empty; write a number"
-    expect_value_refused shm-size -1 "is negative; write a positive number"
-    expect_value_refused shm-size half "does not begin with a digit; write a whole number"
-    expect_value_refused shm-size +5 "does not begin with a digit; write a whole number"
+    expect_value_refused shm-size -1 "is negative; write a positive number, or leave it out"
+    expect_value_refused shm-size half "does not begin with a digit; write a whole number, or leave it out"
+    expect_value_refused shm-size +5 "does not begin with a digit; write a whole number, or leave it out"
     expect_value_refused pids-max 10k 'has "k" after the number; write digits only'
-    expect_value_refused memory-max " 1Gi" "does not begin with a digit; write a whole number"
+    expect_value_refused memory-max " 1Gi" "does not begin with a digit; write a whole number, or leave it out"
 }
 
 @test "units that are none, or two" {
@@ -68,8 +68,8 @@ for less" "$(jq --raw-output .line "$state_dir"/errors/*.json)"
     expect_value_refused memory-oom-group yes 'is neither "true" nor "false"; write one of them'
     expect_value_refused shm-sise 1Mi "unknown annotation; the nearest known one is io.bulkhead.shm-size"
     expect_value_refused Memory-Max/c1 1Mi "unknown annotation; the nearest known one is io.bulkhead.memory-max"
-    expect_value_refused pids-max/ 5 "what follows the slash is not a container's name"
-    expect_value_refused pids-max/a/b 5 "what follows the slash is not a container's name"
+    expect_value_refused pids-max/ 5 "what follows the slash is not a container's name; write 1 to 253 letters, digits and _.+-"
+    expect_value_refused pids-max/a/b 5 "what follows the slash is not a container's name; write 1 to 253 letters, digits and _.+-"
     expect_value_refused shm-size/other 64m '"m" is milli in Kubernetes and MiB in docker; write 64Mi or 67108864'
 }
 
@@ -219,7 +219,7 @@ asking_state() {
 
 @test "a process that is none" {
     asking_state
-    local missing='^bulkhead: c1: the state names no process \(pid is missing, 0 or 1\)$' gone
+    local missing='^bulkhead: c1: the state names no process \(pid is missing, 0 or 1\); register the hook for createRuntime and poststop alone, and without a stage if it is for both$' gone
     expect_hook 65 "$missing" "$(jq --compact-output 'del(.pid)' <<<"$state")"
     expect_hook 65 "$missing" "$(hook_state creating 0)"
     expect_hook 65 "$missing" "$(hook_state creating 1)"

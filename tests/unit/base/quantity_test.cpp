@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint64_t largest = 9223372036854775807U;
 const std::string too_large = "is larger than 9223372036854775807; write less";
-const std::string no_digit = "does not begin with a digit; write a whole number";
+const std::string no_digit = "does not begin with a digit; write a whole number, or leave it out";
 const std::string fraction = "fractions are not accepted; write a whole number with a smaller unit";
 
 struct Accepted {
@@ -104,9 +104,9 @@ TEST_CASE("parse_bytes refuses overflow at each unit") {
 
 TEST_CASE("parse_bytes refuses everything that is not one whole number") {
     check_refused({{"", "is empty; write a number"},
-                   {"-5", "is negative; write a positive number"},
-                   {"-0", "is negative; write a positive number"},
-                   {"-", "is negative; write a positive number"},
+                   {"-5", "is negative; write a positive number, or leave it out"},
+                   {"-0", "is negative; write a positive number, or leave it out"},
+                   {"-", "is negative; write a positive number, or leave it out"},
                    {"+5", no_digit},
                    {" 5", no_digit},
                    {"\n5", no_digit},
@@ -155,7 +155,7 @@ TEST_CASE("parse_count takes digits only") {
     CHECK(parse_count("4096")->value == 4096);
     CHECK(parse_count("9223372036854775807")->value == largest);
     check_refused({{"", "is empty; write a number"},
-                   {"-1", "is negative; write a positive number"},
+                   {"-1", "is negative; write a positive number, or leave it out"},
                    {"+1", no_digit},
                    {" 1", no_digit},
                    {"max", no_digit},

@@ -201,7 +201,8 @@ TEST_CASE("createRuntime without a process, or with one that is gone (root only)
     const auto bundle = bundle_with(directory, R"("io.bulkhead.shm-size":"1Mi")");
     auto outcome = run_hook(directory, state("created", ours, bundle, "0"), create);
     CHECK(outcome.status == 65);
-    CHECK(outcome.error_output == "bulkhead: web: the state names no process (pid is missing, 0 or 1)\n");
+    CHECK(outcome.error_output == "bulkhead: web: the state names no process (pid is missing, 0 or 1); register the "
+                                  "hook for createRuntime and poststop alone, and without a stage if it is for both\n");
     const test::IdleProcess process;
     process.become_zombie();
     outcome = run_hook(directory, state("created", ours, bundle, std::to_string(process.pid())), create);

@@ -104,7 +104,9 @@ TEST_CASE("directories are made with mode 0700, whatever the umask (root only)" 
 TEST_CASE("a directory that is not root's alone is refused (root only)" * root_only) {
     const TemporaryDirectory directory;
     const auto parent = test::open_directory(directory.path());
-    const std::string reason = "d in the state directory is not root's alone; remove it";
+    const std::string reason =
+        directory.path("d") +
+        " is not root's alone to write; find out who changed it, then chown root and chmod go-w it";
     std::filesystem::create_directory(directory.path("d"));
     for (const mode_t mode : {0700U, 0755U, 0500U}) {
         REQUIRE(::chmod(directory.path("d").c_str(), mode) == 0);
@@ -225,7 +227,8 @@ TEST_CASE("a receipt that is damaged or somebody else's is an error with its nam
     test::write_file(path, std::string((256UL << 10U) + 1, ' '));
     CHECK(!entry->read());
     REQUIRE(::chmod(path.c_str(), 0620) == 0);
-    CHECK(entry->read().error().what == name + " in the state directory is not root's alone; remove it");
+    CHECK(entry->read().error().what ==
+          path + " is not root's alone to write; find out who changed it, then chown root and chmod go-w it");
     REQUIRE((::chmod(path.c_str(), 0600) == 0 && ::chown(path.c_str(), 1234, 0) == 0));
     CHECK(entry->read().error().code == Code::internal);
     std::filesystem::remove(path);

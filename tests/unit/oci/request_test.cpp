@@ -27,7 +27,7 @@ struct Refused {
 
 const std::string prefix(oci::our_prefix);
 const std::string zero = "is 0, which would be no limit or no room; write more or leave it out";
-const std::string no_name = "what follows the slash is not a container's name";
+const std::string no_name = "what follows the slash is not a container's name; write 1 to 253 letters, digits and _.+-";
 
 std::string nearest(const std::string& name) { return "unknown annotation; the nearest known one is " + prefix + name; }
 
@@ -104,16 +104,16 @@ TEST_CASE("a value that makes no sense is refused with the key, the value and th
         {"shm-size", "", "is empty; write a number"},
         {"shm-size", "512m", "\"m\" is milli in Kubernetes and MiB in docker; write 512Mi or 536870912"},
         {"shm-size", "512g", "\"g\" is nothing in Kubernetes and GiB in docker; write 512Gi or 549755813888"},
-        {"memory-max", "-1", "is negative; write a positive number"},
-        {"memory-low", "-1", "is negative; write a positive number"},
-        {"memory-swap-max", "max", "does not begin with a digit; write a whole number"},
+        {"memory-max", "-1", "is negative; write a positive number, or leave it out"},
+        {"memory-low", "-1", "is negative; write a positive number, or leave it out"},
+        {"memory-swap-max", "max", "does not begin with a digit; write a whole number, or leave it out"},
         {"memory-high", "1.5Gi", "fractions are not accepted; write a whole number with a smaller unit"},
         {"shm-size", "64MB", "unknown unit \"MB\"; write bytes, or k, M, G, T (powers of 1000), Ki, Mi, Gi, Ti"},
         {"shm-size", "9223372036854775808", "is larger than 9223372036854775807; write less"},
         {"shm-size", "8388608Ti", "is larger than 9223372036854775807; write less"},
         {"pids-max", "1k", "has \"k\" after the number; write digits only"},
         {"pids-max", "4194305", "is more than the kernel takes; write at most 4194304"},
-        {"pids-max", "max", "does not begin with a digit; write a whole number"},
+        {"pids-max", "max", "does not begin with a digit; write a whole number, or leave it out"},
         {"memory-oom-group", "1", "is neither \"true\" nor \"false\"; write one of them"},
         {"memory-oom-group", "", "is neither \"true\" nor \"false\"; write one of them"},
     });
@@ -134,8 +134,9 @@ TEST_CASE("an unknown key is a typing error, with the nearest known one") {
         {"pids-maxx/web", "1", nearest("pids-max")},
         {"shmsize/other", "1", nearest("shm-size")},
     });
-    for (const std::string key : {"", "/", "/web", "x", "\xff"}) {
-        CHECK(refusal({{prefix + key, "1"}}).what.contains("unknown annotation; the nearest known one is "));
+    for (const std::string key : {"", "/", "/web", "x", "\xff", "cpu.max", "swap"}) {
+        CHECK(refusal({{prefix + key, "1"}})
+                  .what.ends_with("unknown annotation; bulkhead-annotations(7) lists those there are"));
     }
 }
 
@@ -183,7 +184,7 @@ TEST_CASE("keys for other containers are left out, but must be well formed") {
     check_refused({
         {"shm-size/other", "512m", "\"m\" is milli in Kubernetes and MiB in docker; write 512Mi or 536870912"},
         {"shm-size/other", "0", zero},
-        {"pids-max/other", "x", "does not begin with a digit; write a whole number"},
+        {"pids-max/other", "x", "does not begin with a digit; write a whole number, or leave it out"},
     });
 }
 

@@ -88,7 +88,7 @@ TEST_CASE("memory-low needs a maximum, the others do not") {
         REQUIRE(!refused);
         CHECK(refused.error().code == Code::not_allowed);
         CHECK(refused.error().what == "io.bulkhead.memory-low=\"5\": takes memory from other containers, so the node "
-                                      "config must set a maximum for it, and has none");
+                                      "config must set a maximum for it, and has none; leave it out");
     }
 }
 

@@ -71,7 +71,7 @@ TEST_CASE("without busctl the unit cannot be told, and the line says what to do"
     CHECK(set.error().code == Code::unsupported);
     CHECK(set.error().what ==
           "with systemd's cgroup driver this needs busctl, and there is no /usr/bin/busctl; install "
-          "systemd's client programs, or the shim");
+          "the package that has it (Debian: systemd)");
 }
 
 TEST_CASE("what else keeps busctl from running is told as it is (needs busctl)" *

@@ -4,7 +4,7 @@
 # What the suites in suites/ share. They run inside the node, as root, with nothing else there; what they write to its
 # file system vanishes with it. A suite begins with
 #
-#   # node: systemd            or: # node: plain   (no systemd, cgroupfs alone)   ... and may add: xfs
+#   # node: systemd            or: # node: plain   (no systemd, cgroupfs alone)   ... and may add: xfs ext4
 #   load ../helpers
 #
 # and tests/run boots one node for it; by hand: `tests/run node NAME`. A suite with a setup_file, setup or teardown of

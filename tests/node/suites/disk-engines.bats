@@ -1,0 +1,266 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# node: systemd xfs ext4
+#
+# The disk limit beside docker, which counts project ids up from the highest that it finds in its home and asks nobody;
+# and with containerd.
+load ../helpers
+load ../disk
+
+docker_home=/mnt/xfs/docker
+top_id=$(((1 << 31) - 1))
+
+setup_file() {
+    local root
+    root=$(mktemp -d)
+    busybox_root "$root"
+    tar -C "$root" -cf /run/busybox.tar .
+    rm -rf "$root"
+}
+
+setup() { disk_setup; }
+
+teardown() {
+    if [[ -d $docker_home ]]; then
+        docker ps --all --quiet 2>/dev/null | xargs --no-run-if-empty docker rm --force &>/dev/null || true
+    fi
+    containerd_stop
+    dockerd_stop
+    umount_below "$docker_home"
+    rm -rf --one-file-system "$docker_home"
+    on ext4
+    disk_clean
+    on xfs
+    disk_teardown
+}
+
+umount_below() { # DIRECTORY
+    awk -v below="$1/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | tac |
+        while read -r place; do umount --lazy "$place"; done
+}
+
+# --- docker ---------------------------------------------------------------------------------------------------------
+
+dockerd_start() {
+    dockerd --data-root "$docker_home" --storage-driver overlay2 --bridge none --iptables=false --ip6tables=false \
+        --ip-forward=false --ip-masq=false --exec-opt native.cgroupdriver=cgroupfs \
+        </dev/null &>>/run/dockerd.log 3>&- &
+    echo $! >/run/dockerd-pid
+    wait_until 60 docker version &>/dev/null || { tail -20 /run/dockerd.log; return 1; }
+    docker image inspect busybox &>/dev/null || docker import /run/busybox.tar busybox >/dev/null
+}
+
+# Its containers stop with it.
+dockerd_stop() {
+    [[ -s /run/dockerd-pid ]] || return 0
+    kill "$(</run/dockerd-pid)" 2>/dev/null || true
+    wait_until 60 process_is_gone "$(</run/dockerd-pid)"
+    rm -f /run/dockerd-pid
+}
+
+dockerd_restart() {
+    dockerd_stop
+    dockerd_start
+}
+
+docker_run() { # NAME MiB
+    docker run --detach --name "$1" --network none --storage-opt "size=$2M" busybox sleep 1000 >/dev/null 3>&-
+}
+
+docker_id() { project "$(docker inspect --format '{{.GraphDriver.Data.UpperDir}}' "$1")"; } # NAME
+
+docker_limit() { quota_of "$(docker_id "$1")" | cut -d' ' -f3; } # NAME
+
+# Ours: as docker lays its layers out, in its home.
+ours_in_docker() { # NAME MiB
+    local layer=$docker_home/overlay2/$1
+    lower_make
+    mkdir -p "$layer"/{diff,work,merged}
+    (cd "$docker_home/overlay2" &&
+        mount -t overlay -o "lowerdir=$disk/lower,upperdir=$1/diff,workdir=$1/work" overlay "$layer/merged")
+    bundle "$1" "disk-size=$2Mi"
+    bundle_edit "$1" ".root.path = \"$layer/merged\""
+    start_again "$1"
+}
+
+ours_remove() { # NAME
+    stop "$1"
+    umount "$docker_home/overlay2/$1/merged"
+    rm -r "${docker_home:?}/overlay2/$1"
+}
+
+our_id() { project "$docker_home/overlay2/$1/diff"; } # NAME
+
+our_limit() { quota_of "$(our_id "$1")" | cut -d' ' -f3; } # NAME
+
+# "NAME=MiB...": every limit is what it was, and no two layers have one id.
+expect_limits() { # OURS-OR-DOCKER'S NAME MiB...
+    local whose name size taken=()
+    while (($# > 0)); do
+        whose=$1 name=$2 size=$3
+        shift 3
+        expect_eq "$name $((size * 1024))" "$name $("${whose}_limit" "$name")"
+        taken+=("$("${whose}_id" "$name")")
+    done
+    expect_empty "$(printf '%s\n' "${taken[@]}" | sort | uniq -d)" "ids of two layers"
+}
+
+@test "docker's containers before and after ours, and dockerd started again" {
+    dockerd_start
+    docker_run theirs 30
+    ours_in_docker ours 20
+    expect_limits docker theirs 30 our ours 20
+    expect_eq $top_id "$(our_id ours)"
+    docker_run second 40
+    expect_limits docker theirs 30 our ours 20 docker second 40
+    dockerd_restart
+    docker start theirs >/dev/null
+    expect_limits docker theirs 30 our ours 20
+    ours_in_docker more 25
+    docker start second >/dev/null
+    expect_limits docker theirs 30 our ours 20 our more 25 docker second 40
+}
+
+# From here on docker has no number left for a container of its own, and says so; it takes none of ours.
+docker_after_restart() { # EXPECT-LIMITS ARG...
+    dockerd_restart
+    if docker_run fresh 50 &>/run/docker-said; then
+        expect_limits "$@" docker fresh 50
+        docker rm --force fresh >/dev/null
+    else
+        expect_limits "$@"
+    fi
+}
+
+@test "ours, dockerd started again, then a container of docker's" {
+    dockerd_start
+    ours_in_docker ours 20
+    docker_after_restart our ours 20
+}
+
+@test "ours at the top and one below, the top one removed, dockerd started again, ours again, then docker's" {
+    dockerd_start
+    ours_in_docker first 20
+    ours_in_docker second 25
+    expect_eq "$top_id $((top_id - 1))" "$(our_id first) $(our_id second)"
+    ours_remove first
+    docker_after_restart our second 25
+    ours_in_docker third 15
+    docker_after_restart our second 25 our third 15
+    (($(our_id third) < top_id - 1))
+}
+
+@test "the top id outside of docker's home, the next in it" {
+    dockerd_start
+    mkdir -p "$disk/layers/elsewhere"
+    xfs_io -r -c "chproj $top_id" "$disk/layers/elsewhere"
+    ours_in_docker ours 20
+    expect_eq $((top_id - 1)) "$(our_id ours)"
+    docker_after_restart our ours 20
+    expect_eq "1 0" "$(quota_of $top_id | cut -d' ' -f4,3 | awk '{ print $2, $1 }')" "the one outside"
+}
+
+@test "ours outside of docker's home, at the bottom of the range" {
+    dockerd_start
+    docker_run theirs 30
+    layer_make c1
+    start c1 disk-size=20Mi
+    expect_eq $((1 << 30)) "$(upper_id c1)"
+    docker_after_restart docker theirs 30
+    expect_eq "$(upper_id c1) 20480" "$(limits | awk -v id="$(upper_id c1)" '$1 == id { print $1, $3 }')"
+}
+
+@test "ids of podman's that lie in our range" {
+    local id=$((1 << 30))
+    mkdir -p "$disk/layers/podmans"
+    xfs_quota -x -c "project -s -d 0 -p $disk/layers/podmans $id" "$disk" >/dev/null
+    limit_by_hand $id bhard=30m
+    layer_make c1
+    start c1 disk-size=20Mi
+    expect_eq $((id + 1)) "$(upper_id c1)"
+    stop c1
+    expect_eq "$id 0 30720 0 0" "$(limits)"
+    # And one whose files are gone, with its limit left.
+    rmdir "$disk/layers/podmans"
+    layer_make c2
+    start c2 disk-size=20Mi
+    [[ $(upper_id c2) != "$id" ]]
+}
+
+# --- containerd -----------------------------------------------------------------------------------------------------
+
+containerd_start() {
+    mkdir -p /run/ctd "$disk/containerd"
+    printf 'version = 2\nroot = "%s"\nstate = "/run/ctd/state"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "/run/ctd/socket"\n' \
+        "$disk/containerd" >/run/ctd/config.toml
+    containerd --config /run/ctd/config.toml </dev/null &>>/run/containerd.log 3>&- &
+    echo $! >/run/containerd-pid
+    wait_until 30 ctr_ version &>/dev/null || { tail -20 /run/containerd.log; return 1; }
+}
+
+containerd_stop() {
+    [[ -s /run/containerd-pid ]] || return 0
+    if [[ -e /run/ctd/socket ]]; then
+        ctr_ task kill --signal KILL c1 &>/dev/null || true
+        sleep 1
+        ctr_ container delete c1 &>/dev/null || true
+    fi
+    kill "$(</run/containerd-pid)" || true
+    wait_until 30 process_is_gone "$(</run/containerd-pid)"
+    rm -f /run/containerd-pid
+    for kind in xfs ext4; do rm -rf --one-file-system "/mnt/$kind/containerd"; done
+}
+
+ctr_() { ctr --address /run/ctd/socket "$@" 3>&-; }
+
+# The shim's runtime: it puts our hook into the bundle, as there is no other way into a container of ctr's.
+runtime_with_our_hook() {
+    cat >/run/with-hook <<END
+#!/bin/bash
+for ((i = 1; i < \$#; i++)); do
+    if [[ \${!i} == --bundle ]]; then j=\$((i + 1)) bundle=\${!j}; fi
+done
+if [[ -n \${bundle:-} && " \$* " == *" create "* ]]; then
+    jq '.hooks = {createRuntime: [{path: "$BULKHEAD_HOOK", args: ["bulkhead-hook", "createRuntime"]}],
+        poststop: [{path: "$BULKHEAD_HOOK", args: ["bulkhead-hook", "poststop"]}]}' "\$bundle/config.json" >"\$bundle/new"
+    mv "\$bundle/new" "\$bundle/config.json"
+fi
+exec $RUNTIME "\$@"
+END
+    chmod 755 /run/with-hook
+}
+
+with_containerd() {
+    local upper
+    containerd_start
+    runtime_with_our_hook
+    mkdir -p /run/image
+    docker_archive
+    ctr_ image import /run/image.tar >/dev/null
+    ctr_ run --detach --runc-binary /run/with-hook --annotation io.bulkhead.disk-size=10Mi \
+        docker.io/library/busybox:latest c1 sleep 1000
+    ctr_ task exec --exec-id a c1 df -k / >/run/df
+    expect_match ' 10240 ' "$(tail -1 /run/df)"
+    run ctr_ task exec --exec-id b c1 dd if=/dev/zero of=/big bs=1M count=20
+    expect_match "$full" "$output"
+    ctr_ task exec --exec-id c c1 rm /big
+    wait_until 10 ctr_ task exec --exec-id "d$RANDOM" c1 dd if=/dev/zero of=/big bs=1M count=8
+    ctr_ task kill --signal KILL c1
+    wait_until 20 eval 'ctr_ task list | grep -q "c1.*STOPPED"'
+    ctr_ task delete c1 || true
+    expect_nothing_left
+    ctr_ container delete c1
+    containerd_stop
+}
+
+# What `docker save` writes, of the one layer.
+docker_archive() {
+    local layer=/run/image/layer.tar
+    cp /run/busybox.tar "$layer"
+    printf '{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+        "$(sha256sum "$layer" | cut -d' ' -f1)" >/run/image/config.json
+    echo '[{"Config":"config.json","RepoTags":["busybox:latest"],"Layers":["layer.tar"]}]' >/run/image/manifest.json
+    tar -C /run/image -cf /run/image.tar manifest.json config.json layer.tar
+}
+
+@test "containerd: a container of ctr's has its limit, and gives it back" { with_each with_containerd; }

@@ -1,0 +1,111 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# node: xfs ext4
+#
+# A limit on the writable layer, with runc and crun on overlays made by hand, on XFS and on ext4: nothing but the limit
+# is different for the container, it holds, and it is given back.
+load ../helpers
+load ../disk
+
+setup_file() { :; }
+setup() { disk_setup; }
+teardown() { disk_teardown; }
+
+MiB=$((1 << 20))
+
+works_as_without() {
+    local without with
+    layer_make plain
+    layer_make c1
+    start plain
+    start c1 disk-size=20Mi
+    without=$(inside plain sh -c "$everything")
+    with=$(inside c1 sh -c "$everything")
+    expect_eq "$without" "$with"
+    expect_eq "1 done" "$(grep -c 'rename of a lower file across directories: done' <<<"$with") done"
+    expect_eq "O_TMPFILE: done" "$(grep O_TMPFILE <<<"$with")"
+    expect_eq 1 "$(grep -vc ': done$' <<<"$(grep ': ' <<<"$with")")" "not done: a lower directory's rename alone"
+    # All of it counts, and nothing else.
+    expect_eq "$(find "$disk"/layers/c1/{upper,work} -printf '%i\n' | sort -u | wc -l)" \
+        "$(quota_of "$(upper_id c1)" | cut -d' ' -f4)" "inodes"
+}
+
+@test "all that can be done to files can be done with a limit" { with_each works_as_without; }
+
+at_the_limit() {
+    local used
+    layer_make c1
+    layer_make c2
+    start c1 disk-size=10Mi
+    start c2 disk-size=10Mi
+    expect_match ' 10240 +[0-9]+ +[0-9]+ +[0-9]+% /$' "$(inside c1 df -k / | tail -1)" "df"
+    run inside c1 dd if=/dev/zero of=/big bs=1M count=20
+    expect_eq 1 "$status" "$output"
+    expect_match "$full" "$output"
+    used=$(quota_of "$(upper_id c1)" | cut -d' ' -f1)
+    ((used <= 10240 && used > 9 * 1024)) || complain "used: $used"
+    inside c2 dd if=/dev/zero of=/big bs=1M count=8
+    inside c1 rm /big
+    wait_until 10 inside c1 dd if=/dev/zero of=/again bs=1M count=9
+    stop c1
+    stop c2
+    expect_nothing_left
+}
+
+@test "past the limit a write fails, after deleting there is room again, and the neighbour has its own" {
+    with_each at_the_limit
+}
+
+implied_inodes() { # as the kernel was told: XFS size/4 KiB, ext4 the size's share of the disk's inodes, at least 1024
+    local bytes=$1 total size
+    case $fs in
+    xfs) total=$((bytes / 4096)) ;;
+    ext4)
+        read -r total size < <(stat --file-system --format='%c %b' "$disk")
+        total=$(awk "BEGIN { print int($bytes * $total / ($size * $(stat --file-system --format=%S "$disk"))) }")
+        ;;
+    esac
+    echo $((total < 1024 ? 1024 : total))
+}
+
+empty_files='i=0; while : >"/e/$i"; do i=$((i + 1)); done'
+
+empty_files_stop() {
+    local expected
+    layer_make c1
+    layer_make c2
+    start c1 disk-size=20Mi
+    start c2 disk-size=20Mi
+    expected=$(implied_inodes $((20 * MiB)))
+    expect_match " $expected +[0-9]+ +[0-9]+ +[0-9]+% /\$" "$(inside c1 df -i / | tail -1)" "df -i"
+    run inside c1 sh -c "$empty_files"
+    expect_match "$full" "$output"
+    expect_eq "$expected $expected" "$(quota_of "$(upper_id c1)" | cut -d' ' -f4,6)" "inodes: used and most"
+    inside c2 touch /e/file
+    touch "$disk/file"
+    inside c1 sh -c 'rm -r /e; mkdir /e; touch /e/file'
+}
+
+@test "empty files are no way around the limit" { on_each_disk empty_files_stop; }
+
+inodes_alone() {
+    layer_make c1
+    start c1 disk-inodes=100
+    expect_eq "$(upper_id c1) 0 0 0 100" "$(limits)"
+    expect_match " 100 +[0-9]+ +[0-9]+ +[0-9]+% /\$" "$(inside c1 df -i / | tail -1)" "df -i"
+    run inside c1 sh -c "$empty_files"
+    expect_match "$full" "$output"
+    inside c1 dd if=/dev/zero of=/e/0 bs=1M count=40
+    stop c1
+    expect_nothing_left
+}
+
+@test "disk-inodes alone limits the number of files" { on_each_disk inodes_alone; }
+
+both_asked() {
+    layer_make c1
+    start c1 disk-size=10Mi disk-inodes=50000
+    expect_eq "$(upper_id c1) 0 10240 0 50000" "$(limits)"
+}
+
+@test "disk-inodes in place of the limit that disk-size implies" { on_each_disk both_asked; }

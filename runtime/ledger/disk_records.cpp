@@ -161,12 +161,15 @@ void DiskRecords::set_hint(const std::string& filesystem, ProjectId id) {
     }
 }
 
-Result<ProjectId> DiskRecords::next_lower(const std::string& filesystem, ProjectId top) {
+Result<ProjectId> DiskRecords::next_lower(const std::string& filesystem, ProjectId top, ProjectId step) {
     TRY_ASSIGN(const auto directory, open_directory(directory_, "marks", IfMissing::make));
     TRY(in_context("marks of project ids", sys::lock_exclusively(directory.borrow(), lock_deadline_ms)));
     TRY_ASSIGN(const auto text, read_private_file(directory.borrow(), filesystem, longest_number));
     const auto mark = text ? to_id(*text) : std::nullopt;
-    const ProjectId next = mark && *mark <= top ? *mark - 1 : top;
+    if (mark && *mark <= step) {
+        return fail(Code::busy, "no project id is left below " + std::to_string(*mark));
+    }
+    const ProjectId next = mark && *mark <= top ? *mark - step : top;
     TRY(sys::replace_file_at(directory.borrow(), filesystem, std::to_string(next)));
     return next;
 }

@@ -38,8 +38,9 @@ public:
     // Where to begin looking for a free id. It may be wrong, which costs time and nothing else.
     [[nodiscard]] virtual std::optional<sys::ProjectId> hint(const std::string& filesystem) = 0;
     virtual void set_hint(const std::string& filesystem, sys::ProjectId id) = 0;
-    // The number below all that it returned before for this file system, beginning with `top`; over reboots too.
-    [[nodiscard]] virtual Result<sys::ProjectId> next_lower(const std::string& filesystem, sys::ProjectId top) = 0;
+    // A number `step` below the last one that it returned for this file system, over reboots too; `top` at first.
+    [[nodiscard]] virtual Result<sys::ProjectId> next_lower(const std::string& filesystem, sys::ProjectId top,
+                                                            sys::ProjectId step) = 0;
 };
 
 } // namespace bulkhead::resources

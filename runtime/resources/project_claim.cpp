@@ -110,8 +110,11 @@ Result<ProjectId> claim_upwards(const Layer& layer, const IdSearch& search, cons
 
 Result<ProjectId> claim_downwards(const Layer& layer, const IdSearch& search, const ProjectLabel& before,
                                   DiskBook& book) {
-    for (;;) {
-        TRY_ASSIGN(const auto id, book.next_lower(layer.filesystem(), search.last));
+    // Ids of ours were never tried before, so one that is taken is somebody else's. From just below it dockerd would come
+    // upon it with its next container.
+    constexpr ProjectId room_for_docker = 65536;
+    for (ProjectId step = 1;; step = room_for_docker) {
+        TRY_ASSIGN(const auto id, book.next_lower(layer.filesystem(), search.last, step));
         if (id < search.first || id > search.last) {
             return none_left(search);
         }

@@ -56,6 +56,7 @@ std::vector<Wrapper> wrappers(BorrowedFd directory, BorrowedFd file) {
     return {
         {"open x", SYS_openat, [=] { return error_in(open_at(directory, "x", O_RDONLY)); }},
         {"fstat", SYS_newfstatat, [=] { return error_in(status_of(file)); }},
+        {"stat x", SYS_newfstatat, [=] { return error_in(status_at(directory, "x")); }},
         {"read", SYS_read, [=] { return error_in(read_all(file, 10)); }},
         {"read", SYS_read, [=] { return error_in(read_some(file, nullptr, 0)); }},
         {"write", SYS_write, [=] { return error_in(write_all(file, "x")); }},
@@ -66,6 +67,9 @@ std::vector<Wrapper> wrappers(BorrowedFd directory, BorrowedFd file) {
         {"open .x.tmp", SYS_openat, [=] { return error_in(replace_file_at(directory, "x", "text")); }},
         {"write", SYS_write, [=] { return error_in(replace_file_at(directory, "x", "text")); }},
         {"rename to x", SYS_renameat2, [=] { return error_in(replace_file_at(directory, "x", "text")); }},
+        {"write", SYS_write, [=] { return error_in(replace_file_synced_at(directory, "x", "text")); }},
+        {"fsync", SYS_fsync, [=] { return error_in(replace_file_synced_at(directory, "x", "text")); }},
+        {"fsync", SYS_fsync, [=] { return error_in(sync(file)); }},
         {"flock", SYS_flock, [=] { return error_in(lock_exclusively(file, 10)); }},
     };
 }
@@ -113,6 +117,27 @@ TEST_CASE("status_of tells what a file is, on an O_PATH descriptor too") {
     CHECK(status->mode == expected.st_mode);
     CHECK(status->owner == ::geteuid());
     CHECK(status->links == 1);
+}
+
+TEST_CASE("status_at tells what a name is, a symlink itself") {
+    const TemporaryDirectory directory;
+    directory.write("file", "text");
+    std::filesystem::create_hard_link(directory.path("file"), directory.path("again"));
+    std::filesystem::create_symlink("file", directory.path("link"));
+    const auto fd = test::open_directory(directory.path());
+    struct stat expected{};
+    for (const std::string name : {"file", "link", "again"}) {
+        REQUIRE(::lstat(directory.path(name).c_str(), &expected) == 0);
+        const auto status = sys::status_at(fd.borrow(), name);
+        REQUIRE(status);
+        CHECK(status->device == expected.st_dev);
+        CHECK(status->inode == expected.st_ino);
+        CHECK(status->mode == expected.st_mode);
+        CHECK(status->owner == expected.st_uid);
+        CHECK(status->links == expected.st_nlink);
+    }
+    CHECK(S_ISLNK(sys::status_at(fd.borrow(), "link")->mode));
+    CHECK(sys::status_at(fd.borrow(), "missing").error().number == ENOENT);
 }
 
 TEST_CASE("read_all reads to the end and not more than it may") {
@@ -232,6 +257,60 @@ TEST_CASE("replace_file_at writes over what a killed one left, and follows no sy
     CHECK(sys::replace_file_at(fd.borrow(), "x", "newer").error().number == ELOOP);
     CHECK(directory.read("victim") == "untouched");
     CHECK(directory.read("x") == "new");
+}
+
+TEST_CASE("replace_file_synced_at syncs the file before it has its name, and the directory after") {
+    const TemporaryDirectory directory;
+    directory.write("x", "old");
+    const auto fd = test::open_directory(directory.path());
+    {
+        const FailingCall counting(SYS_fsync, EIO, 2);
+        REQUIRE(sys::replace_file_synced_at(fd.borrow(), "x", "new"));
+        CHECK(FailingCall::seen() == 2);
+    }
+    CHECK(directory.read("x") == "new");
+    CHECK(mode_of(directory.path("x")) == 0600);
+    {
+        const FailingCall file(SYS_fsync, EIO, 0, 1);
+        CHECK(sys::replace_file_synced_at(fd.borrow(), "x", "newer").error().number == EIO);
+        CHECK(directory.read("x") == "new");
+    }
+    {
+        const FailingCall of_directory(SYS_fsync, EIO, 1, 1);
+        CHECK(sys::replace_file_synced_at(fd.borrow(), "x", "newest").error().number == EIO);
+        CHECK(directory.read("x") == "newest");
+    }
+    CHECK(!directory.has(".x.tmp"));
+    const FailingCall not_asked(SYS_fsync, EIO);
+    CHECK(sys::replace_file_at(fd.borrow(), "x", "unsynced"));
+}
+
+TEST_CASE("sync goes on when a signal interrupts it") {
+    const TemporaryDirectory directory;
+    const auto fd = test::open_directory(directory.path());
+    const FailingCall interrupted(SYS_fsync, EINTR, 0, 3);
+    CHECK(sys::sync(fd.borrow()));
+    CHECK(FailingCall::seen() == 4);
+}
+
+TEST_CASE("write_to_stderr writes, but nothing into what is opened for appending, or closed") {
+    const TemporaryDirectory directory;
+    const auto said = [&](int flags) {
+        directory.write("stderr", "");
+        CHECK(test::in_child([&](test::Findings& findings) {
+                  const int fd = ::open(directory.path("stderr").c_str(), O_WRONLY | flags);
+                  findings.expect(::dup2(fd, STDERR_FILENO) == STDERR_FILENO, "dup2");
+                  sys::write_to_stderr("words\n");
+                  sys::write_to_stderr("");
+              }) == "");
+        return directory.read("stderr");
+    };
+    CHECK(said(0) == "words\n");
+    CHECK(said(O_APPEND) == "");
+    CHECK(test::in_child([](test::Findings&) {
+              ::close(STDERR_FILENO);
+              sys::write_to_stderr("words\n");
+          }) == "");
 }
 
 TEST_CASE("a lock is waited for until the deadline, and free once its holder closes") {

@@ -162,6 +162,48 @@ TEST_CASE("what is no line of mountinfo") {
     }
 }
 
+TEST_CASE("the device of a mount, and whether it is read-only") {
+    const auto mount = [](const std::string& device, const std::string& flags) {
+        return sys::parse_mountinfo_line("1 1 " + device + " / / " + flags + " shared:1 - xfs /dev/sda rw").value();
+    };
+    CHECK(mount("8:17", "rw").device == makedev(8, 17));
+    CHECK(mount("0:4294967295", "rw").device == makedev(0, 4294967295U));
+    for (const std::string none : {"8", "8:", ":1", "a:1", "8:1x", "-1:1", ""}) {
+        CHECK(mount(none, "rw").device == 0);
+    }
+    CHECK(mount("8:1", "ro").read_only);
+    CHECK(mount("8:1", "ro,nosuid").read_only);
+    CHECK(!mount("8:1", "rw,ro").read_only);
+    CHECK(!mount("8:1", "rw,relatime").read_only);
+    CHECK(!mount("8:1", "root").read_only);
+    CHECK(!mount("8:1", "").read_only);
+}
+
+TEST_CASE("for_each_mount hands out every mount in order, leaves out what is none, and stops when told") {
+    const test::TemporaryDirectory directory;
+    directory.write("mountinfo", "garbage\n\n" + many_lines(300) + "7 1 0:1 / /cut rw\n" + "8 1 0:1 / /end rw - a b c");
+    const auto walk = [&](std::uint64_t last) {
+        const auto file = sys::open_at(sys::working_directory, directory.path("mountinfo"), O_RDONLY);
+        std::vector<std::uint64_t> ids;
+        const auto walked = sys::for_each_mount(file->borrow(), [&](const sys::MountInfo& mount) {
+            ids.push_back(mount.id);
+            return mount.id != last;
+        });
+        CHECK(walked);
+        return ids;
+    };
+    const auto all = walk(0);
+    REQUIRE(all.size() == 300); // what has no end of line is none
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        CHECK(all[i] == 1000 + i);
+    }
+    CHECK(walk(1000).size() == 1);
+    CHECK(walk(1170).size() == 171);
+    const auto file = sys::open_at(sys::working_directory, directory.path("mountinfo"), O_RDONLY);
+    const test::FailingCall failing(SYS_read, EIO);
+    CHECK(sys::for_each_mount(file->borrow(), [](const sys::MountInfo&) { return true; }).error().number == EIO);
+}
+
 TEST_CASE("find_mount finds each line of a file that is longer than what is read at once") {
     const auto text = many_lines(2000);
     for (const int i : {0, 1, 37, 56, 57, 58, 59, 60, 112, 500, 1023, 1998, 1999}) {

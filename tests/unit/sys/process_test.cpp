@@ -168,6 +168,55 @@ TEST_CASE("run_program keeps the errno of what failed, and leaves no descriptor"
     CHECK(!test::is_open(next));
 }
 
+TEST_CASE("pause lasts as long as it is told, and less than a second too") {
+    for (const auto length : {milliseconds(0), milliseconds(30), milliseconds(1050)}) {
+        const auto begin = std::chrono::steady_clock::now();
+        sys::pause(length);
+        const auto took = std::chrono::steady_clock::now() - begin;
+        CHECK(took >= length);
+        CHECK(took < length + milliseconds(10'000));
+    }
+}
+
+TEST_CASE("pause is cut short by a signal") {
+    CHECK(test::in_child([](test::Findings& findings) {
+              ::signal(SIGALRM, [](int) {});
+              ::alarm(1);
+              const auto begin = std::chrono::steady_clock::now();
+              sys::pause(plenty);
+              findings.expect(std::chrono::steady_clock::now() - begin < plenty / 2, "it slept on");
+          }) == "");
+}
+
+TEST_CASE("what run_program runs dies with whoever runs it") {
+    const test::TemporaryDirectory directory;
+    const auto pid_file = directory.path("pid");
+    const pid_t runner = ::fork();
+    if (runner == 0) {
+        static_cast<void>(
+            shell("echo $$ >" + pid_file + ".new; mv " + pid_file + ".new " + pid_file + "; exec sleep 60"));
+        ::_exit(0);
+    }
+    for (int tries = 0; tries < 2000 && !std::filesystem::exists(pid_file); ++tries) {
+        sys::pause(milliseconds(5));
+    }
+    const auto program = static_cast<pid_t>(std::stoi(test::read_file(pid_file)));
+    CHECK(::kill(program, 0) == 0);
+    ::kill(runner, SIGKILL);
+    test::wait_for(runner);
+    const auto is_there = [&] {
+        std::ifstream status("/proc/" + std::to_string(program) + "/stat");
+        std::string number;
+        std::string name;
+        std::string state;
+        return status >> number >> name >> state && state != "Z" && state != "X";
+    };
+    for (int tries = 0; tries < 1000 && is_there(); ++tries) {
+        sys::pause(milliseconds(5));
+    }
+    CHECK(!is_there());
+}
+
 TEST_CASE("reset_process undoes what a caller left") {
     CHECK(test::in_child([](test::Findings& findings) {
               spoil_process();

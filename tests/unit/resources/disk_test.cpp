@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: Apache-2.0
+// Real layers on a disk of the test's own, with project quotas where the kernel has them.
+#include "runtime/resources/disk.h"
+
+#include "support/failing_call.h"
+#include "support/fake_layer.h"
+
+#include <cstdint>
+#include <doctest/doctest.h>
+#include <functional>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <vector>
+
+using namespace bulkhead;
+using policy::DiskConfig;
+using resources::DiskHold;
+using resources::DiskLimit;
+using resources::DiskRequest;
+using resources::limits_for;
+using resources::require_quota;
+using sys::FilesystemSize;
+using sys::FilesystemType;
+using sys::ProjectId;
+using sys::Quota;
+using sys::QuotaLimits;
+using test::Disk;
+using test::DiskKind;
+using test::FailingCall;
+using test::FakeBook;
+using test::FakeLayer;
+using test::Findings;
+using test::label_at;
+using test::set_label;
+using test::what_of;
+
+namespace {
+
+const auto needs_xfs = doctest::skip(!test::can_mount_xfs());
+const auto needs_ext4 = doctest::skip(!test::can_mount_ext4());
+const auto needs_xfs_quota = doctest::skip(!test::can_limit_xfs());
+const auto needs_ext4_quota = doctest::skip(!test::can_limit_ext4());
+
+constexpr std::uint64_t kibibyte = 1U << 10U;
+constexpr std::uint64_t mebibyte = 1U << 20U;
+constexpr ProjectId first_id = 1U << 30U;
+
+constexpr FilesystemSize xfs{
+    .type = FilesystemType::xfs, .bytes = Bytes{1U << 30U}, .block = Bytes{4096}, .inodes = Count{1000}};
+constexpr FilesystemSize ext4{
+    .type = FilesystemType::ext4, .bytes = Bytes{1U << 30U}, .block = Bytes{1024}, .inodes = Count{1U << 16U}};
+
+QuotaLimits limits(std::uint64_t hard_bytes, std::uint64_t soft_bytes, std::uint64_t hard_inodes,
+                   std::uint64_t soft_inodes) {
+    return {.hard_bytes = Bytes{hard_bytes},
+            .soft_bytes = Bytes{soft_bytes},
+            .hard_inodes = Count{hard_inodes},
+            .soft_inodes = Count{soft_inodes}};
+}
+
+std::string to_text(const QuotaLimits& some) {
+    return std::to_string(some.hard_bytes.value) + " " + std::to_string(some.soft_bytes.value) + " " +
+           std::to_string(some.hard_inodes.value) + " " + std::to_string(some.soft_inodes.value);
+}
+
+DiskRequest size_of(std::uint64_t size) { return {.size = Bytes{size}, .inodes = {}}; }
+DiskRequest inodes_of(std::uint64_t inodes) { return {.size = {}, .inodes = Count{inodes}}; }
+DiskRequest both_of(std::uint64_t size, std::uint64_t inodes) { return {.size = Bytes{size}, .inodes = Count{inodes}}; }
+
+std::string limits_of(const DiskRequest& request, const FilesystemSize& filesystem, const QuotaLimits& found = {},
+                      std::uint64_t used_inodes = 0, const DiskConfig& config = {}) {
+    return to_text(limits_for(request, config, filesystem,
+                              Quota{.limits = found, .used_bytes = {}, .used_inodes = Count{used_inodes}}));
+}
+
+std::string on_layer(const std::string& options, const std::function<void(Findings&, Disk&, FakeLayer&)>& body,
+                     DiskKind kind = DiskKind::xfs) {
+    return test::on_disk(kind, options, [&](Findings& findings, Disk& disk) {
+        FakeLayer fake(disk);
+        findings.expect(fake.mount(), "overlay");
+        body(findings, disk, fake);
+    });
+}
+
+std::string refusal(Findings& findings, const Result<void>& refused, Code code = Code::unsupported) {
+    findings.expect(!refused && refused.error().code == code, "not refused, or not with that code");
+    return what_of(refused);
+}
+
+std::string limits_on(const Disk& disk, ProjectId id = first_id) {
+    const auto quota = sys::quota_of(disk.root(), id);
+    return quota ? to_text(quota->limits) : what_of(quota);
+}
+
+// Of upper, work and the file in upper.
+std::string labels(const FakeLayer& fake) {
+    return label_at(fake.path("diff")) + " " + label_at(fake.path("work")) + " " + label_at(fake.path("diff/file"));
+}
+
+Result<DiskLimit> prepare(const FakeLayer& fake, const DiskRequest& request, FakeBook& book,
+                          const DiskConfig& config = {}) {
+    book.hinted.reset(); // so that it is first_id that is looked at afterwards
+    TRY_ASSIGN(auto layer, fake.find());
+    return DiskLimit::prepare(std::move(layer), request, config, book);
+}
+
+// Prepares and applies, and takes back what fails, as the hook does.
+Result<void> put_up(const FakeLayer& fake, const DiskRequest& request, FakeBook& book, const DiskConfig& config = {}) {
+    TRY_ASSIGN(auto limit, prepare(fake, request, book, config));
+    auto applied = limit.apply(book);
+    if (!applied) {
+        TRY(in_context("undo", limit.undo(book)));
+    }
+    return applied;
+}
+
+std::string on_filled_layer(const std::function<void(Findings&, Disk&, FakeLayer&, FakeBook&)>& body,
+                            DiskKind kind = DiskKind::xfs) {
+    return on_layer(
+        "prjquota",
+        [&](Findings& findings, Disk& disk, FakeLayer& fake) {
+            FakeBook book;
+            test::write_file(fake.merged("file"), std::string(100 * kibibyte, 'x'));
+            ::sync();
+            body(findings, disk, fake, book);
+        },
+        kind);
+}
+
+std::uint64_t fill(const std::string& path) {
+    const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    const std::string block(16 * kibibyte, 'x');
+    std::uint64_t written = 0;
+    while (written < 8 * mebibyte) {
+        const auto count = ::write(file.borrow().number(), block.data(), block.size());
+        if (count <= 0) {
+            break;
+        }
+        written += static_cast<std::uint64_t>(count);
+    }
+    return written;
+}
+
+} // namespace
+
+TEST_CASE("limits: a size is rounded up to blocks, and implies inodes") {
+    CHECK(limits_of(size_of(8 * mebibyte), xfs) == "8388608 0 2048 0");
+    CHECK(limits_of(size_of(8 * mebibyte + 1), xfs) == "8392704 0 2048 0");
+    CHECK(limits_of(size_of(1), xfs) == "4096 0 1024 0"); // never less than 1024 implied
+    CHECK(limits_of(size_of(1), ext4) == "1024 0 1024 0");
+    CHECK(limits_of(size_of(512 * mebibyte), ext4) == "536870912 0 32768 0");     // its share of what ext4 has
+    CHECK(limits_of(size_of(8 * mebibyte), xfs, {}, 5000) == "8388608 0 5000 0"); // what is there may stay
+    CHECK(limits_of(size_of(INT64_MAX), xfs) == "9223372036854775808 0 2251799813685247 0");
+    auto nothing = ext4;
+    nothing.bytes = {};
+    CHECK(limits_of(size_of(8 * mebibyte), nothing) == "8388608 0 2048 0");
+    const DiskConfig bytes_alone{.implied_inodes = false};
+    CHECK(limits_of(size_of(8 * mebibyte), xfs, {}, 5000, bytes_alone) == "8388608 0 0 0");
+}
+
+TEST_CASE("limits: inodes that were asked for are taken as they are") {
+    CHECK(limits_of(inodes_of(7), xfs) == "0 0 7 0");
+    CHECK(limits_of(both_of(8 * mebibyte, 7), xfs) == "8388608 0 7 0");
+    CHECK(limits_of(both_of(8 * mebibyte, 7), xfs, {}, 5000) == "8388608 0 7 0");
+    CHECK(limits_of({}, xfs) == "0 0 0 0");
+    CHECK(limits_of({}, xfs, limits(1, 2, 3, 4)) == "1 1 3 3");
+}
+
+TEST_CASE("limits are never looser than what was there, and soft ones never above hard ones") {
+    CHECK(limits_of(both_of(8 * mebibyte, 70), xfs, limits(4 * mebibyte, 0, 60, 0)) == "4194304 0 60 0");
+    CHECK(limits_of(both_of(4 * mebibyte, 60), xfs, limits(8 * mebibyte, 0, 70, 0)) == "4194304 0 60 0");
+    CHECK(limits_of(size_of(8 * mebibyte), xfs, limits(0, 0, 60, 0)) == "8388608 0 60 0");
+    CHECK(limits_of(both_of(4 * mebibyte, 60), xfs, limits(0, 5 * mebibyte, 0, 61)) == "4194304 4194304 60 60");
+    CHECK(limits_of(both_of(4 * mebibyte, 60), xfs, limits(0, mebibyte, 0, 5)) == "4194304 1048576 60 5");
+    CHECK(limits_of(inodes_of(60), xfs, limits(0, mebibyte, 0, 0)) == "0 1048576 60 0");
+}
+
+TEST_CASE("a layer that is not on XFS or ext4 (root, an XFS of its own)" * needs_xfs) {
+    CHECK(test::on_disk(DiskKind::xfs, "", [](Findings& findings, Disk& disk) {
+              findings.expect(disk.tmpfs(disk.path("memory")), "tmpfs");
+              FakeLayer fake(disk, "a", "memory/overlay");
+              findings.expect(fake.mount(), "overlay");
+              const auto layer = fake.get();
+              findings.expect_equal(refusal(findings, require_quota(layer, {})),
+                                    "the writable layer (" + fake.path("diff") +
+                                        ") is not on XFS or ext4; a disk limit needs one of them, with project quotas");
+          }) == "");
+}
+
+TEST_CASE("a disk without quotas: the kernel's fault or the mount's (root, an XFS of its own)" * needs_xfs) {
+    CHECK(on_layer("", [](Findings& findings, Disk&, FakeLayer& fake) {
+              const auto layer = fake.get();
+              const auto what = refusal(findings, require_quota(layer, {}));
+              findings.expect_equal(
+                  what, test::can_limit_xfs()
+                            ? "the XFS that holds " + fake.path("diff") +
+                                  " is mounted without project quotas; mount it with the option prjquota (a remount is "
+                                  "not enough on XFS; for a root file system rootflags=prjquota)"
+                            : "the kernel has no quota for XFS (CONFIG_XFS_QUOTA, CONFIG_QUOTA); run one that has");
+              FakeBook book;
+              const auto limit = prepare(fake, size_of(mebibyte), book);
+              findings.expect_equal(what_of(limit), what);
+              findings.expect_equal(label_at(fake.path("diff")), "0");
+              const FailingCall failing(SYS_quotactl_fd, EIO);
+              findings.expect_equal(refusal(findings, require_quota(layer, {}), Code::system),
+                                    "read the state of quotas: Input/output error");
+          }) == "");
+}
+
+namespace {
+int calls = 0;
+// As a kernel with quotas that are not used: the first command does not exist, the second does nothing.
+int quotas_not_used(long number) {
+    return number == SYS_quotactl_fd && ++calls % 2 == 1 ? ENOSYS : (number == SYS_quotactl_fd ? EINVAL : 0);
+}
+} // namespace
+
+TEST_CASE("an ext4 without quotas: the feature's fault or the mount's, and no label stays "
+          "(root, an ext4 of its own)" *
+          needs_ext4) {
+    for (const auto kind : {DiskKind::ext4, DiskKind::ext4_without_projects}) {
+        CHECK(on_layer(
+                  "",
+                  [&](Findings& findings, Disk&, FakeLayer& fake) {
+                      const auto layer = fake.get();
+                      sys::intercept(&quotas_not_used);
+                      const auto required = require_quota(layer, {});
+                      sys::intercept(nullptr);
+                      const auto begin = "the ext4 that holds " + fake.path("diff");
+                      findings.expect_equal(
+                          refusal(findings, required),
+                          kind == DiskKind::ext4
+                              ? begin + " is mounted without project quotas; mount it with the option prjquota (a "
+                                        "remount is not enough on XFS; for a root file system rootflags=prjquota)"
+                              : begin +
+                                    " lacks the project feature; unmount it and run tune2fs -O project,quota on it");
+                      findings.expect_equal(label_at(fake.path("diff")), "0");
+                  },
+                  kind) == "");
+    }
+}
+
+TEST_CASE("quotas that only count: refused, switched on, or enough, as the config says "
+          "(root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_layer("pqnoenforce", [](Findings& findings, Disk& disk, FakeLayer& fake) {
+              const auto layer = fake.get();
+              findings.expect_equal(refusal(findings, require_quota(layer, {})),
+                                    "the XFS that holds " + fake.path("diff") +
+                                        " counts project quotas and enforces none; mount it with prjquota, or set "
+                                        "disk.enable-enforcement in the node config");
+              findings.expect_equal(what_of(require_quota(layer, {.accounting_only = true})), "");
+              findings.expect(sys::quota_state(disk.root()) == sys::QuotaState::accounting, "switched on");
+              findings.expect_equal(what_of(require_quota(layer, {.enable_enforcement = true})), "");
+              findings.expect(sys::quota_state(disk.root()) == sys::QuotaState::enforcing, "not switched on");
+              findings.expect_equal(what_of(require_quota(layer, {})), "");
+          }) == "");
+}
+
+namespace {
+
+void check_limit(Findings& findings, Disk& disk, FakeLayer& fake, FakeBook& book) {
+    auto limit = prepare(fake, both_of(mebibyte, 50), book);
+    findings.expect_equal(what_of(limit), "");
+    findings.expect_equal(labels(fake), std::to_string(first_id) + "+ 0 0");
+    findings.expect_equal(limits_on(disk), "0 0 0 0");
+    findings.expect(book.holds.empty(), "remembered by prepare()");
+    findings.expect(limit->record().id == first_id, "id");
+    findings.expect_equal(limit->record().upper, fake.path("diff"));
+    findings.expect_equal(what_of(limit->apply(book)), "");
+    findings.expect(limit->notes().empty(), "notes");
+    findings.expect_equal(labels(fake),
+                          std::to_string(first_id) + "+ " + std::to_string(first_id) + "+ " + std::to_string(first_id));
+    findings.expect_equal(limits_on(disk), "1048576 0 50 0");
+    const auto& hold = book.holds[{test::disk_uuid, first_id}];
+    findings.expect(hold.limits == limits(mebibyte, 0, 50, 0) && hold.found == QuotaLimits{}, "the book");
+    const auto written = fill(fake.merged("more"));
+    findings.expect(written > 700 * kibibyte && written < mebibyte, "written: " + std::to_string(written));
+    std::filesystem::remove(fake.merged("more"));
+    int made = 0;
+    for (std::error_code error;
+         made < 100 && std::filesystem::create_directory(fake.merged("d" + std::to_string(made)), error);) {
+        ++made;
+    }
+    findings.expect(made > 30 && made < 50, "made: " + std::to_string(made));
+    // What was there, and what the container made, can be copied up, renamed and removed.
+    std::filesystem::rename(fake.merged("file"), fake.merged("renamed"));
+    std::filesystem::rename(fake.merged("renamed"), fake.merged("file"));
+    std::filesystem::remove(fake.merged("d0"));
+    for (int round = 0; round < 2; ++round) {
+        findings.expect_equal(what_of(limit->undo(book)), "");
+        findings.expect_equal(labels(fake), "0 0 0");
+        findings.expect_equal(label_at(fake.path("diff/d1")), "0");
+        findings.expect_equal(limits_on(disk), "0 0 0 0");
+        findings.expect(book.holds.empty(), "the book after undo()");
+    }
+}
+
+} // namespace
+
+TEST_CASE("a limit on XFS: prepared, applied, held, undone twice (root, XFS with project quotas)" * needs_xfs_quota) {
+    CHECK(on_filled_layer(&check_limit) == "");
+}
+
+TEST_CASE("a limit on ext4: prepared, applied, held, undone twice (root, ext4 with project quotas)" *
+          needs_ext4_quota) {
+    CHECK(on_filled_layer(&check_limit, DiskKind::ext4) == "");
+}
+
+TEST_CASE("a layer keeps its id when its container starts again (root, XFS with project quotas)" * needs_xfs_quota) {
+    CHECK(on_filled_layer([](Findings& findings, Disk& disk, FakeLayer& fake, FakeBook& book) {
+              const auto before = label_at(fake.path());
+              findings.expect_equal(what_of(put_up(fake, size_of(mebibyte), book)), "");
+              const auto first = labels(fake);
+              for (const std::uint64_t size : {2 * mebibyte, mebibyte / 2}) { // what the book knows is not in the way
+                  findings.expect_equal(what_of(put_up(fake, both_of(size, 50), book)), "");
+                  findings.expect_equal(labels(fake), first);
+                  findings.expect_equal(limits_on(disk), std::to_string(size) + " 0 50 0");
+                  findings.expect(book.holds.size() == 1, "the book");
+                  const auto& hold = book.holds.begin()->second;
+                  findings.expect(hold.found == QuotaLimits{}, "ours were taken for somebody's");
+              }
+              findings.expect_equal(label_at(fake.path()), before);
+          }) == "");
+}
+
+TEST_CASE("a limit of an adopted id is undone to what was found, and the labels stay "
+          "(root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_filled_layer([](Findings& findings, Disk& disk, FakeLayer& fake, FakeBook& book) {
+              findings.expect_equal(what_of(put_up(fake, size_of(mebibyte), book)), "");
+              const auto theirs = limits(3 * mebibyte, 0, 70, 0); // an operator's, since
+              findings.expect_equal(what_of(sys::set_quota_limits(disk.root(), first_id, theirs)), "");
+              const auto first = labels(fake);
+              auto limit = prepare(fake, both_of(mebibyte, 80), book);
+              findings.expect_equal(what_of(limit), "");
+              findings.expect_equal(what_of(limit->apply(book)), "");
+              findings.expect_equal(limits_on(disk), "1048576 0 70 0"); // never looser
+              for (int round = 0; round < 2; ++round) {
+                  findings.expect_equal(what_of(limit->undo(book)), "");
+                  findings.expect_equal(limits_on(disk), to_text(theirs));
+                  findings.expect_equal(labels(fake), first);
+                  findings.expect(book.holds.empty(), "the book");
+              }
+          }) == "");
+}
+
+TEST_CASE("a layer that holds more than is asked for is busy, with the numbers (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(
+        on_filled_layer([](Findings& findings, Disk& disk, FakeLayer& fake, FakeBook& book) {
+            const auto bytes = put_up(fake, size_of(64 * kibibyte), book);
+            const auto what = refusal(findings, bytes, Code::busy);
+            findings.expect(what.starts_with("the writable layer already holds 10") &&
+                                what.ends_with("Ki, more than 64Ki; ask for more, or start from a new container"),
+                            what);
+            const auto inodes = put_up(fake, inodes_of(2), book);
+            findings.expect_equal(
+                refusal(findings, inodes, Code::busy),
+                "the writable layer already holds 4 inodes, more than 2; ask for more, or start from a new container");
+            findings.expect_equal(labels(fake), "0 0 0");
+            findings.expect_equal(limits_on(disk), "0 0 0 0");
+            findings.expect(book.holds.empty(), "the book");
+        }) == "");
+}
+
+TEST_CASE("a config that counts alone sets no limit and labels all the same (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_filled_layer([](Findings& findings, Disk& disk, FakeLayer& fake, FakeBook& book) {
+              findings.expect_equal(what_of(put_up(fake, size_of(mebibyte), book, {.accounting_only = true})), "");
+              findings.expect_equal(limits_on(disk), "0 0 0 0");
+              findings.expect(labels(fake).ends_with(" " + std::to_string(first_id)), "labels");
+              findings.expect(book.holds.size() == 1, "the book");
+          }) == "");
+}
+
+TEST_CASE("what lies where upper was is not labelled for good (root, XFS with project quotas)" * needs_xfs_quota) {
+    CHECK(on_filled_layer([](Findings& findings, Disk& disk, FakeLayer& fake, FakeBook& book) {
+              std::filesystem::create_directory(disk.path("impostor"));
+              test::write_file(disk.path("impostor/file"), "");
+              findings.expect(disk.bind(disk.path("impostor"), fake.path("diff")), "bind");
+              const auto limit = prepare(fake, size_of(mebibyte), book);
+              findings.expect(!limit && limit.error().code == Code::unsupported, "code");
+              findings.expect_equal(
+                  what_of(limit),
+                  "what lies at " + fake.path("diff") +
+                      " is not the upper layer of the container's overlay; is something mounted over it?");
+              findings.expect_equal(labels(fake), "0 0 0");
+              findings.expect(sys::quota_of(disk.root(), first_id) == Quota{}, "the id is not free");
+          }) == "");
+}
+
+TEST_CASE("while a limit is prepared no other process has the layer (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_filled_layer([](Findings& findings, Disk&, FakeLayer& fake, FakeBook& book) {
+              {
+                  const auto limit = prepare(fake, size_of(mebibyte), book);
+                  findings.expect_equal(what_of(limit), "");
+                  const UniqueFd upper(::open(fake.path("diff").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+                  findings.expect(::flock(upper.borrow().number(), LOCK_EX | LOCK_NB) != 0, "not locked");
+                  FakeBook other;
+                  const auto second = prepare(fake, size_of(mebibyte), other);
+                  findings.expect(!second && second.error().code == Code::busy, "code");
+                  findings.expect_equal(what_of(second), "the layer: another bulkhead process holds it");
+              }
+              const auto later = prepare(fake, size_of(mebibyte), book);
+              findings.expect_equal(what_of(later), "");
+          }) == "");
+}
+
+TEST_CASE("symlinks older than the id are told of where this kernel cannot label them "
+          "(root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_filled_layer([](Findings& findings, Disk&, FakeLayer& fake, FakeBook& book) {
+              std::filesystem::create_directory(fake.merged("d"));
+              std::filesystem::create_symlink("x", fake.merged("d/link"));
+              const FailingCall before_6_17(468, ENOSYS);
+              auto limit = prepare(fake, size_of(mebibyte), book);
+              findings.expect_equal(what_of(limit->apply(book)), "");
+              findings.expect(limit->notes().size() == 1, "notes");
+              findings.expect_equal(
+                  limit->notes().at(0),
+                  "1 symlinks or special files of the layer are older than its project id and this kernel cannot give "
+                  "it to them: they are not counted, and the container cannot rename them");
+              findings.expect_equal(what_of(limit->undo(book)), "");
+          }) == "");
+}
+
+namespace {
+
+void expect_untouched(Findings& findings, const Disk& disk, const FakeLayer& fake, const FakeBook& book,
+                      const std::string& when) {
+    findings.expect(labels(fake) == "0 0 0", when + "labels " + labels(fake));
+    findings.expect(limits_on(disk) == "0 0 0 0", when + "limits " + limits_on(disk));
+    findings.expect(sys::quota_of(disk.root(), first_id)->used_inodes == Count{}, when + "inodes");
+    findings.expect(book.holds.empty(), when + "the book");
+}
+
+// Up, and down again whether that worked or not.
+void up_and_down(Findings& findings, const FakeLayer& fake, FakeBook& book,
+                 const std::function<Result<void>(DiskLimit&)>& apply) {
+    auto limit = prepare(fake, both_of(mebibyte, 50), book);
+    if (limit) {
+        static_cast<void>(apply(*limit));
+        sys::intercept(nullptr);
+        findings.expect_equal(what_of(limit->undo(book)), "");
+    }
+}
+
+} // namespace
+
+TEST_CASE("whatever fails once leaves neither label nor limit nor record (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_filled_layer([](Findings& findings, Disk& disk, FakeLayer& fake, FakeBook& book) {
+              for (const long number : {long{SYS_quotactl_fd}, long{SYS_ioctl}, long{SYS_openat}, long{SYS_open_tree},
+                                        long{SYS_mount_setattr}, long{SYS_newfstatat}, long{SYS_getdents64},
+                                        long{SYS_fstatfs}, long{SYS_flock}, long{SYS_statx}, long{SYS_read}}) {
+                  bool failed = true;
+                  for (int let_through = 0; failed; ++let_through) {
+                      {
+                          const FailingCall failing(number, EIO, let_through, 1);
+                          up_and_down(findings, fake, book, [&](DiskLimit& limit) { return limit.apply(book); });
+                          failed = FailingCall::seen() > let_through;
+                      }
+                      expect_untouched(findings, disk, fake, book,
+                                       "call " + std::to_string(number) + ", time " + std::to_string(let_through) +
+                                           ": ");
+                  }
+              }
+          }) == "");
+}
+
+TEST_CASE("an undo that fails goes on the next time (root, XFS with project quotas)" * needs_xfs_quota) {
+    CHECK(on_filled_layer([](Findings& findings, Disk& disk, FakeLayer& fake, FakeBook& book) {
+              for (const long number : {long{SYS_quotactl_fd}, long{SYS_ioctl}, long{SYS_openat}, long{SYS_open_tree},
+                                        long{SYS_mount_setattr}, long{SYS_newfstatat}, long{SYS_getdents64}}) {
+                  bool failed = true;
+                  for (int let_through = 0; failed; ++let_through) {
+                      up_and_down(findings, fake, book, [&](DiskLimit& limit) {
+                          auto applied = limit.apply(book);
+                          const FailingCall failing(number, EIO, let_through, 1);
+                          const auto undone = limit.undo(book);
+                          failed = FailingCall::seen() > let_through;
+                          findings.expect(undone.has_value() != failed, "undo: result");
+                          return applied;
+                      });
+                      expect_untouched(findings, disk, fake, book,
+                                       "call " + std::to_string(number) + ", time " + std::to_string(let_through) +
+                                           ": ");
+                  }
+              }
+          }) == "");
+}
+
+TEST_CASE("a book that fails stops the limit before it is set, or keeps what could not be forgotten "
+          "(root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_filled_layer([](Findings& findings, Disk& disk, FakeLayer& fake, FakeBook& book) {
+              for (int answers = 0; answers < 2; ++answers) { // holder() and remember() of apply()
+                  up_and_down(findings, fake, book, [&](DiskLimit& limit) {
+                      book.answers_left = answers;
+                      auto applied = limit.apply(book);
+                      findings.expect_equal(what_of(applied), "the book is lost");
+                      findings.expect_equal(limits_on(disk), "0 0 0 0");
+                      book.answers_left = -1;
+                      return applied;
+                  });
+                  expect_untouched(findings, disk, fake, book, "answers " + std::to_string(answers) + ": ");
+              }
+              up_and_down(findings, fake, book, [&](DiskLimit& limit) {
+                  auto applied = limit.apply(book);
+                  book.answers_left = 0;
+                  findings.expect_equal(what_of(limit.undo(book)), "the book is lost");
+                  findings.expect_equal(limits_on(disk), "0 0 0 0");
+                  findings.expect(book.holds.size() == 1, "forgotten");
+                  book.answers_left = -1;
+                  return applied;
+              });
+              expect_untouched(findings, disk, fake, book, "forget(): ");
+          }) == "");
+}

@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: Apache-2.0
+// Real layers on a disk of the test's own, with project quotas where the kernel has them.
+#include "runtime/resources/project_claim.h"
+
+#include "runtime/resources/project_tree.h"
+#include "support/failing_call.h"
+#include "support/fake_layer.h"
+
+#include <algorithm>
+#include <doctest/doctest.h>
+#include <functional>
+#include <set>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <vector>
+
+using namespace bulkhead;
+using resources::claim_project_id;
+using resources::IdSearch;
+using resources::may_adopt;
+using resources::search_for;
+using sys::ProjectId;
+using test::Disk;
+using test::DiskKind;
+using test::FailingCall;
+using test::FakeBook;
+using test::FakeLayer;
+using test::Findings;
+using test::label_at;
+using test::set_label;
+using test::what_of;
+
+namespace {
+
+const auto needs_xfs = doctest::skip(!test::can_mount_xfs());
+const auto needs_xfs_quota = doctest::skip(!test::can_limit_xfs());
+const auto needs_ext4_quota = doctest::skip(!test::can_limit_ext4());
+
+constexpr sys::ProjectLabel ours{.id = 4711, .inherit = true};
+constexpr IdSearch few{.first = 100, .last = 102, .downwards = false};
+constexpr IdSearch few_downwards{.first = 100, .last = 102, .downwards = true};
+
+// Layer "a" of a home, mounted.
+std::string on_layer(const std::string& options, const std::function<void(Findings&, Disk&, FakeLayer&)>& body,
+                     DiskKind kind = DiskKind::xfs) {
+    return test::on_disk(kind, options, [&](Findings& findings, Disk& disk) {
+        FakeLayer fake(disk);
+        findings.expect(fake.mount(), "overlay");
+        body(findings, disk, fake);
+    });
+}
+
+std::string to_text(const Result<bool>& result) { return result ? (*result ? "yes" : "no") : what_of(result); }
+std::string to_text(const Result<ProjectId>& result) { return result ? std::to_string(*result) : what_of(result); }
+
+// As containers/storage labels a layer that it has quotas for: the directory with all that is in it.
+bool label_whole(const FakeLayer& fake, ProjectId id) {
+    const auto directory = test::open_directory(fake.path());
+    return resources::label_tree(directory.borrow(), id).has_value();
+}
+
+std::string adopts(const FakeLayer& fake, FakeBook& book) {
+    const auto layer = fake.get();
+    const auto label = sys::project_label(layer.upper());
+    return to_text(may_adopt(layer, label.value(), book));
+}
+
+// What a book knows of a container that has, or had, the id.
+resources::DiskHold hold_of(const FakeLayer& fake, const std::string& upper, bool alive) {
+    return {.filesystem = fake.get().filesystem(),
+            .id = ours.id,
+            .upper = upper,
+            .found = {},
+            .limits = {},
+            .alive = alive};
+}
+
+std::string adopts_after(const FakeLayer& fake, const resources::DiskHold& hold) {
+    FakeBook book;
+    book.holds[{hold.filesystem, hold.id}] = hold;
+    return adopts(fake, book);
+}
+
+// The label of upper, which inherits, and the use of `id` that the kernel accounts for.
+void expect_claimed(Findings& findings, const FakeLayer& fake, ProjectId id) {
+    findings.expect_equal(label_at(fake.path("diff")), std::to_string(id) + "+");
+    findings.expect(sys::quota_of(fake.get().upper(), id)->used_inodes == Count{1}, "inodes");
+}
+
+} // namespace
+
+TEST_CASE("where a layer may look: the lower half upwards, in docker's home the upper half downwards") {
+    const auto expect = [](const IdSearch& search, ProjectId first, ProjectId last, bool downwards) {
+        CHECK(search.first == first);
+        CHECK(search.last == last);
+        CHECK(search.downwards == downwards);
+    };
+    const std::string storage = "/var/lib/containers/storage/overlay/ID/diff";
+    const std::string docker = "/var/lib/docker/overlay2/ID/diff";
+    expect(search_for(storage, {.first = 10, .last = 19}), 10, 14, false);
+    expect(search_for(docker, {.first = 10, .last = 19}), 15, 19, true);
+    expect(search_for(storage, {.first = 10, .last = 12}), 10, 11, false);
+    expect(search_for(docker, {.first = 10, .last = 12}), 12, 12, true);
+    expect(search_for(storage, {.first = 7, .last = 7}), 7, 7, false);
+    expect(search_for(docker, {.first = 7, .last = 7}), 7, 7, false);
+    expect(search_for(storage, {.first = 1U << 30U, .last = (1U << 31U) - 1}), 1U << 30U, 1610612735U, false);
+    expect(search_for(docker, {.first = 1, .last = 0xfffffffeU}), 0x80000000U, 0xfffffffeU, true);
+    for (const std::string other : {"/overlay2/diff", "/overlay2", "/x/overlay2/id/fs/diff", "/x/overlay22/id/diff"}) {
+        CHECK(!search_for(other, {.first = 10, .last = 19}).downwards);
+    }
+}
+
+TEST_CASE("no id is adopted that is 0, not work's, or the home's as well (root, an XFS of its own)" * needs_xfs) {
+    CHECK(on_layer("", [](Findings& findings, Disk& disk, FakeLayer& fake) {
+              FakeBook book;
+              findings.expect_equal(adopts(fake, book), "no"); // 0
+              findings.expect(set_label(fake.path("diff"), ours), "set");
+              findings.expect_equal(adopts(fake, book), "no"); // work has another one
+              findings.expect(set_label(fake.path("work"), ours), "set");
+              findings.expect(set_label(disk.path("overlay"), ours), "set");
+              findings.expect_equal(adopts(fake, book), "no"); // all layers have it
+          }) == "");
+}
+
+TEST_CASE("an id that a living container holds is not adopted, and its very layer is busy "
+          "(root, an XFS of its own)" *
+          needs_xfs) {
+    CHECK(on_layer("", [](Findings& findings, Disk&, FakeLayer& fake) {
+              findings.expect(label_whole(fake, ours.id), "label");
+              findings.expect_equal(adopts_after(fake, hold_of(fake, "/another/layer", true)), "no");
+              FakeBook same;
+              same.holds[{test::disk_uuid, ours.id}] = hold_of(fake, fake.path("diff"), true);
+              const auto layer = fake.get();
+              const auto refused = may_adopt(layer, ours, same);
+              findings.expect(!refused && refused.error().code == Code::busy, "code");
+              findings.expect_equal(what_of(refused), "another container that runs has the same writable layer (" +
+                                                          fake.path("diff") + "); stop it first");
+              FakeBook lost;
+              lost.answers_left = 0;
+              findings.expect_equal(adopts(fake, lost), "the book is lost");
+          }) == "");
+}
+
+TEST_CASE("where there are no quotas nothing is claimed and nothing stays labelled (root, an XFS of its own)" *
+          needs_xfs) {
+    CHECK(on_layer("", [](Findings& findings, Disk&, FakeLayer& fake) {
+              FakeBook book;
+              const auto layer = fake.get();
+              findings.expect(!claim_project_id(layer, few, book), "claimed");
+              findings.expect(!claim_project_id(layer, few_downwards, book), "claimed downwards");
+              findings.expect_equal(label_at(fake.path("diff")), "0");
+              findings.expect(!book.hinted, "hint");
+          }) == "");
+}
+
+TEST_CASE("an id that the layer accounts for alone is adopted (root, XFS with project quotas)" * needs_xfs_quota) {
+    CHECK(on_layer("prjquota", [](Findings& findings, Disk& disk, FakeLayer& fake) {
+              FakeBook book;
+              test::write_file(fake.merged("file"), "text");
+              std::filesystem::create_hard_link(fake.merged("file"), fake.merged("link"));
+              std::filesystem::create_directories(fake.merged("a/b"));
+              findings.expect(label_whole(fake, ours.id), "label");
+              findings.expect_equal(adopts(fake, book), "yes");
+              test::write_file(fake.merged("a/new"), "text"); // inherits
+              findings.expect_equal(adopts(fake, book), "yes");
+              findings.expect_equal(adopts_after(fake, hold_of(fake, "/another/layer", false)), "yes");
+              findings.expect_equal(adopts_after(fake, hold_of(fake, fake.path("diff"), false)), "yes");
+              std::filesystem::remove(fake.merged("a/new")); // XFS gives its inode back later
+              findings.expect_equal(adopts(fake, book), "yes");
+              findings.expect(set_label(disk.path("overlay"), {.id = 5, .inherit = false}), "the home's");
+              findings.expect_equal(adopts(fake, book), "yes");
+          }) == "");
+}
+
+TEST_CASE("an id that something elsewhere has as well is not adopted (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_layer("prjquota", [](Findings& findings, Disk& disk, FakeLayer& fake) {
+              FakeBook book;
+              findings.expect(label_whole(fake, ours.id), "label");
+              test::write_file(disk.path("elsewhere"), "");
+              findings.expect(set_label(disk.path("elsewhere"), {.id = ours.id, .inherit = false}), "set");
+              findings.expect_equal(adopts(fake, book), "no");
+              std::filesystem::remove(disk.path("elsewhere"));
+              findings.expect_equal(adopts(fake, book), "yes");
+              // Another layer of the same engine: docker starts anew at an id that it gave before.
+              FakeLayer second(disk, "b");
+              findings.expect(label_whole(second, ours.id), "label");
+              findings.expect_equal(adopts(fake, book), "no");
+          }) == "");
+}
+
+TEST_CASE("a layer with holes, files of another id in it, is adopted all the same (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_layer("prjquota", [](Findings& findings, Disk&, FakeLayer& fake) {
+              FakeBook book;
+              test::write_file(fake.path("diff/hole"), "");
+              std::filesystem::create_directory(fake.path("diff/d"));
+              findings.expect(label_whole(fake, ours.id), "label");
+              findings.expect(set_label(fake.path("diff/hole"), {.id = 0, .inherit = false}), "set");
+              findings.expect(set_label(fake.path("diff/d"), {.id = 99, .inherit = true}), "set");
+              findings.expect_equal(adopts(fake, book), "yes");
+              // What another one has of it outside is not made good for by a hole inside.
+              test::write_file(fake.path("../outside"), "");
+              findings.expect(set_label(fake.path("../outside"), {.id = ours.id, .inherit = false}), "set");
+              findings.expect_equal(adopts(fake, book), "no");
+          }) == "");
+}
+
+TEST_CASE("symlinks that this kernel cannot tell leave room, and no more (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_layer("prjquota", [](Findings& findings, Disk& disk, FakeLayer& fake) {
+              FakeBook book;
+              std::filesystem::create_symlink("x", fake.path("diff/old")); // before there is an id
+              findings.expect(set_label(fake.path("diff"), ours) && set_label(fake.path("work"), ours), "set");
+              std::filesystem::create_symlink("x", fake.path("diff/new"));
+              const FailingCall before_6_17(468, ENOSYS);
+              findings.expect_equal(adopts(fake, book), "yes"); // new has it, old has not
+              findings.expect(label_whole(fake, ours.id), "label");
+              findings.expect_equal(adopts(fake, book), "yes");
+              for (const std::string name : {"one", "two"}) {
+                  test::write_file(disk.path(name), "");
+                  findings.expect(set_label(disk.path(name), {.id = ours.id, .inherit = false}), "set");
+                  findings.expect_equal(adopts(fake, book), name == "one" ? "yes" : "no");
+              }
+          }) == "");
+}
+
+TEST_CASE("what the container mounted over itself hides nothing from the count (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_layer("prjquota", [](Findings& findings, Disk& disk, FakeLayer& fake) {
+              FakeBook book;
+              test::write_file(fake.path("diff/d"), "");
+              std::filesystem::remove(fake.path("diff/d"));
+              std::filesystem::create_directory(fake.path("diff/d"));
+              test::write_file(fake.path("diff/d/file"), "");
+              findings.expect(label_whole(fake, ours.id), "label");
+              findings.expect(disk.tmpfs(fake.path("diff/d")), "mount");
+              findings.expect_equal(adopts(fake, book), "yes");
+          }) == "");
+}
+
+TEST_CASE("a layer too large to be counted is adopted (root, XFS with project quotas)" * needs_xfs_quota) {
+    CHECK(on_layer("prjquota", [](Findings& findings, Disk&, FakeLayer& fake) {
+              FakeBook book;
+              findings.expect(label_whole(fake, ours.id), "label");
+              auto at = test::open_directory(fake.path("diff"));
+              for (int level = 0; level < 501; ++level) {
+                  findings.expect(::mkdirat(at.borrow().number(), "d", 0700) == 0, "mkdir");
+                  at = UniqueFd(::openat(at.borrow().number(), "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+              }
+              findings.expect_equal(adopts(fake, book), "yes");
+              const FailingCall failing(SYS_getdents64, EIO);
+              findings.expect_equal(adopts(fake, book), "read a directory: Input/output error");
+          }) == "");
+}
+
+TEST_CASE("a free id is claimed, upwards from the hint and around (root, XFS with project quotas)" * needs_xfs_quota) {
+    CHECK(on_layer("prjquota", [](Findings& findings, Disk& disk, FakeLayer& fake) {
+              FakeBook book;
+              test::write_file(fake.path("diff/file"), "");
+              const auto layer = fake.get();
+              findings.expect_equal(to_text(claim_project_id(layer, few, book)), "100");
+              findings.expect(book.hinted == 101U, "hint");
+              expect_claimed(findings, fake, 100);
+              findings.expect_equal(label_at(fake.path("diff/file")), "0");
+              book.hinted = 102;
+              FakeLayer second(disk, "b");
+              findings.expect(second.mount(), "overlay");
+              const auto its = second.get();
+              findings.expect_equal(to_text(claim_project_id(its, few, book)), "102");
+              findings.expect(book.hinted == 100U, "hint after the last");
+              for (const ProjectId wrong : {0U, 99U, 7000U}) { // a hint of another range is no harm
+                  FakeLayer third(disk, "c" + std::to_string(wrong));
+                  findings.expect(third.mount(), "overlay");
+                  book.hinted = wrong;
+                  const auto last = third.get();
+                  findings.expect_equal(
+                      to_text(claim_project_id(last, few, book)),
+                      wrong == 0 ? "101"
+                                 : "no project id from 100 to 102 is free; widen disk.project-ids in the node "
+                                   "config");
+                  findings.expect_equal(label_at(third.path("diff")), wrong == 0 ? "101+" : "0");
+              }
+          }) == "");
+}
+
+TEST_CASE("in docker's home ids are claimed downwards, below the mark (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(test::on_disk(DiskKind::xfs, "prjquota", [](Findings& findings, Disk& disk) {
+              FakeBook book;
+              findings.expect(set_label(disk.path(), {.id = 101, .inherit = false}), "101 is somebody's");
+              for (const std::string expected : {"102", "100"}) {
+                  FakeLayer fake(disk, "id" + expected, "overlay2");
+                  findings.expect(fake.mount(), "overlay");
+                  const auto layer = fake.get();
+                  findings.expect_equal(to_text(claim_project_id(layer, few_downwards, book)), expected);
+              }
+              FakeLayer fake(disk, "last", "overlay2");
+              findings.expect(fake.mount(), "overlay");
+              const auto layer = fake.get();
+              const auto refused = claim_project_id(layer, few_downwards, book);
+              findings.expect(!refused && refused.error().code == Code::busy, "code");
+              findings.expect(!book.hinted, "a hint");
+              FakeBook lost;
+              lost.answers_left = 0;
+              findings.expect_equal(to_text(claim_project_id(layer, few_downwards, lost)), "the book is lost");
+          }) == "");
+}
+
+TEST_CASE("an id with a limit and no file is not free (root, XFS with project quotas)" * needs_xfs_quota) {
+    CHECK(on_layer("prjquota", [](Findings& findings, Disk& disk, FakeLayer& fake) {
+              FakeBook book;
+              findings.expect(sys::set_quota_limits(
+                                  disk.root(), 100,
+                                  {.hard_bytes = {}, .soft_bytes = {}, .hard_inodes = Count{5}, .soft_inodes = {}})
+                                  .has_value(),
+                              "limit");
+              const auto layer = fake.get();
+              findings.expect_equal(to_text(claim_project_id(layer, few, book)), "101");
+          }) == "");
+}
+
+TEST_CASE("ids are claimed on ext4 as well (root, ext4 with project quotas)" * needs_ext4_quota) {
+    CHECK(on_layer(
+              "prjquota",
+              [](Findings& findings, Disk&, FakeLayer& fake) {
+                  FakeBook book;
+                  const auto layer = fake.get();
+                  findings.expect_equal(to_text(claim_project_id(layer, few, book)), "100");
+                  expect_claimed(findings, fake, 100);
+              },
+              DiskKind::ext4) == "");
+}
+
+TEST_CASE("a claim that fails anywhere leaves the label as it was (root, XFS with project quotas)" * needs_xfs_quota) {
+    CHECK(on_layer("prjquota", [](Findings& findings, Disk&, FakeLayer& fake) {
+              const sys::ProjectLabel before{.id = 5, .inherit = true};
+              const auto layer = fake.get();
+              for (const long number : {long{SYS_ioctl}, long{SYS_quotactl_fd}}) {
+                  for (int let_through = 0;; ++let_through) {
+                      FakeBook book;
+                      findings.expect(set_label(fake.path("diff"), before), "set");
+                      bool failed = false;
+                      {
+                          const FailingCall failing(number, EIO, let_through, 1);
+                          const auto claimed = claim_project_id(layer, few, book);
+                          failed = FailingCall::seen() > let_through;
+                          findings.expect(claimed.has_value() != failed, "result");
+                      }
+                      findings.expect_equal(label_at(fake.path("diff")), failed ? "5+" : "100+");
+                      if (!failed) {
+                          break;
+                      }
+                  }
+              }
+          }) == "");
+}
+
+namespace {
+
+std::string rival;
+int looks = 0;
+// Between our labelling and our second look another process takes the same id.
+int take_it_too(long number) {
+    if (number == SYS_quotactl_fd && ++looks == 2) {
+        static_cast<void>(set_label(rival, {.id = few.first, .inherit = true}));
+    }
+    return 0;
+}
+
+} // namespace
+
+TEST_CASE("an id that two claim at the same time is neither's (root, XFS with project quotas)" * needs_xfs_quota) {
+    CHECK(on_layer("prjquota", [](Findings& findings, Disk& disk, FakeLayer& fake) {
+              FakeBook book;
+              const auto layer = fake.get();
+              rival = disk.path("rival");
+              std::filesystem::create_directory(rival);
+              looks = 0;
+              sys::intercept(&take_it_too);
+              const auto claimed = claim_project_id(layer, few, book);
+              sys::intercept(nullptr);
+              findings.expect_equal(label_at(rival), "100+");
+              findings.expect_equal(to_text(claimed), "101");
+              expect_claimed(findings, fake, 101);
+          }) == "");
+}
+
+namespace {
+
+constexpr int racers = 8;
+constexpr int rounds = 20;
+
+// What each of many processes claims at once; 0 where it got none.
+std::vector<ProjectId> race(Findings& findings, std::vector<FakeLayer>& fakes, const IdSearch& search) {
+    std::vector<pid_t> children;
+    for (auto& fake : fakes) {
+        children.push_back(::fork());
+        if (children.back() == 0) {
+            FakeBook book;
+            const auto layer = fake.get();
+            const auto claimed = claim_project_id(layer, search, book);
+            const bool none = !claimed && claimed.error().code != Code::busy;
+            ::_exit(none ? 255 : static_cast<int>(claimed.value_or(0)));
+        }
+    }
+    std::vector<ProjectId> claimed;
+    for (const pid_t child : children) {
+        const int status = test::wait_for(child);
+        const auto id = WIFEXITED(status) ? static_cast<ProjectId>(WEXITSTATUS(status)) : 255;
+        findings.expect(id != 255, "a racer failed");
+        if (id != 0) {
+            claimed.push_back(id);
+        }
+    }
+    return claimed;
+}
+
+} // namespace
+
+TEST_CASE("many processes that claim few ids at once: none has two owners (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(test::on_disk(DiskKind::xfs, "prjquota", [](Findings& findings, Disk& disk) {
+              std::vector<FakeLayer> fakes;
+              for (int racer = 0; racer < racers; ++racer) {
+                  fakes.emplace_back(disk, "layer" + std::to_string(racer));
+                  findings.expect(fakes.back().mount(), "overlay");
+              }
+              std::size_t winners = 0;
+              for (int round = 0; round < rounds; ++round) {
+                  for (const auto& fake : fakes) {
+                      findings.expect(set_label(fake.path("diff"), {}), "reset");
+                  }
+                  const auto claimed = race(findings, fakes, few);
+                  const std::set<ProjectId> different(claimed.begin(), claimed.end());
+                  findings.expect(different.size() == claimed.size(), "an id has two owners");
+                  std::multiset<std::string> labels;
+                  for (const auto& fake : fakes) {
+                      labels.insert(label_at(fake.path("diff")));
+                  }
+                  for (const auto id : claimed) {
+                      findings.expect(labels.count(std::to_string(id) + "+") == 1, "its label is not there once");
+                  }
+                  findings.expect(labels.count("0") == racers - claimed.size(), "a loser kept a label");
+                  winners += claimed.size();
+              }
+              findings.expect(winners >= rounds, "hardly anybody won: " + std::to_string(winners));
+          }) == "");
+}

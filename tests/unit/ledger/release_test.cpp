@@ -4,9 +4,34 @@
 #include "support/temporary_directory.h"
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 using namespace bulkhead;
 using ledger::Receipt;
+
+TEST_CASE("an id that has a later owner is theirs, and one whose disk is not there is told (root only)" *
+          doctest::skip(geteuid() != 0)) {
+    const test::TemporaryDirectory directory;
+    Receipt receipt;
+    receipt.id = "web";
+    receipt.bundle = "/b";
+    receipt.boot_id = "boot";
+    receipt.disk = {.filesystem = "no-such-uuid", .id = 7, .upper = "/no/such/upper"};
+    const resources::DiskHold hold{
+        .filesystem = "no-such-uuid", .id = 7, .upper = "/no/such/upper", .found = {}, .limits = {}, .alive = false};
+    auto later = static_cast<ledger::Owner&>(receipt);
+    later.process.pid = 12;
+    ledger::DiskRecords theirs(directory.path("lib"), directory.path("state"), later);
+    REQUIRE(theirs.remember(hold));
+    CHECK(ledger::release(receipt, theirs));
+    CHECK(theirs.read("no-such-uuid", 7).value());
+    ledger::DiskRecords ours(directory.path("lib"), directory.path("state"), receipt);
+    REQUIRE(ours.remember(hold));
+    const auto released = ledger::release(receipt, ours);
+    REQUIRE(!released);
+    CHECK(released.error().what.starts_with("disk: the disk no-such-uuid is not mounted"));
+    CHECK(ours.read("no-such-uuid", 7).value());
+}
 
 TEST_CASE("releasing what is not there any more is success, again and again") {
     const test::TemporaryDirectory directory;

@@ -22,15 +22,14 @@ struct Outcome {
     std::string error_output;
 };
 
-Outcome run_hook(const TemporaryDirectory& directory, const std::string& input, std::vector<std::string> stage) {
-    directory.write("stdin", input);
+Outcome run_hook_on(const TemporaryDirectory& directory, const std::string& input, std::vector<std::string> stage) {
     std::vector<std::string> words{"bulkhead-hook", "--config", directory.path("config.json"), "--state-dir",
                                    directory.path("state")};
     words.insert(words.end(), stage.begin(), stage.end());
     const pid_t child = ::fork();
     if (child == 0) {
         const test::FailingCall no_log(SYS_socket, EACCES);
-        ::dup2(::open(directory.path("stdin").c_str(), O_RDONLY), STDIN_FILENO);
+        ::dup2(::open(input.c_str(), O_RDONLY), STDIN_FILENO);
         ::dup2(::open(directory.path("stderr").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
         std::vector<char*> arguments;
         arguments.reserve(words.size());
@@ -41,6 +40,11 @@ Outcome run_hook(const TemporaryDirectory& directory, const std::string& input, 
     }
     const int status = test::wait_for(child);
     return {.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1, .error_output = directory.read("stderr")};
+}
+
+Outcome run_hook(const TemporaryDirectory& directory, const std::string& input, std::vector<std::string> stage) {
+    directory.write("stdin", input);
+    return run_hook_on(directory, directory.path("stdin"), std::move(stage));
 }
 
 std::string state(const std::string& status, const std::string& annotation, const std::string& bundle = "/no/bundle",
@@ -119,6 +123,17 @@ TEST_CASE("poststop ends well whatever comes") {
         {"nothing there, no stage", state("stopped", ours), no_stage, 0, ""},
         {"too long", std::string(2UL << 20U, ' ') + "io.bulkhead.", poststop, 0, ""},
     });
+}
+
+TEST_CASE("stdin that cannot be read is told, but for poststop's sake") {
+    for (const auto& [stage, status] : {std::pair(create, 71), std::pair(poststop, 0), std::pair(no_stage, 71)}) {
+        const TemporaryDirectory directory;
+        std::filesystem::create_directory(directory.path("stdin-directory"));
+        const auto outcome = run_hook_on(directory, directory.path("stdin-directory"), stage);
+        CHECK(outcome.status == status);
+        CHECK(outcome.error_output == (status == 0 ? "" : "bulkhead: read: Is a directory\n"));
+        CHECK(!directory.has("state/containers"));
+    }
 }
 
 TEST_CASE("poststop makes nothing") {

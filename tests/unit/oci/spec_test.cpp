@@ -190,6 +190,37 @@ TEST_CASE("what is mounted on /dev and /dev/shm, in the order of the mounts") {
     }
 }
 
+TEST_CASE("a destination may be written in many ways and cannot leave the root") {
+    const std::vector<std::string> shm{"dev/shm",          "//dev/shm",      "/dev/./shm/.",
+                                       "/x/../dev/shm",    "/../../dev/shm", "../dev/shm///",
+                                       "/dev/shm/sub/../", "./dev/shm",      "/dev/../dev/shm"};
+    for (const auto& destination : shm) {
+        CAPTURE(destination);
+        const auto spec = spec_with(mounts({mount(destination, "bind", "/x")}));
+        CHECK(spec.dev_shm.kind == MountKind::foreign);
+        CHECK(spec.dev.kind == MountKind::none);
+    }
+    for (const std::string destination : {"dev", "/dev/.", "/dev/shm/..", "//dev//"}) {
+        CAPTURE(destination);
+        const auto spec = spec_with(mounts({mount(destination, "bind", "/x")}));
+        CHECK(spec.dev_shm.kind == MountKind::none);
+        CHECK(spec.dev.kind == MountKind::foreign);
+    }
+    for (const std::string destination : {"", "/", ".", "..", "//", "/./", "/dev/..", "dev/../.."}) {
+        CAPTURE(destination);
+        const auto spec = spec_with(mounts({mount("/dev/shm", "tmpfs", "shm"), mount(destination, "bind", "/x")}));
+        CHECK(spec.dev_shm.kind == MountKind::foreign); // covered
+        CHECK(spec.dev.kind == MountKind::foreign);
+    }
+    for (const std::string destination :
+         {"/dev/shm.", "/dev/.shm", "/dev/...", "/dev shm", "/dev/shm/x", "/dev\\\\shm"}) {
+        CAPTURE(destination);
+        const auto spec = spec_with(mounts({mount(destination, "bind", "/x")}));
+        CHECK(spec.dev_shm.kind == MountKind::none);
+        CHECK(spec.dev.kind == MountKind::none);
+    }
+}
+
 TEST_CASE("a bind mount is one whatever its type says, as runc and crun have it") {
     for (const std::string option : {"bind", "rbind"}) {
         const auto spec = spec_with(R"("mounts":[{"destination":"/dev/shm","type":"tmpfs","source":"/host/shm",)"

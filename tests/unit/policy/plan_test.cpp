@@ -35,15 +35,6 @@ Limits limits(Key key, std::uint64_t value) {
     return limits;
 }
 
-// Every setting of a plan.
-std::vector<Setting> all_of(const policy::Plan& plan) {
-    auto settings = plan.cgroup;
-    if (plan.shm_size) {
-        settings.push_back(*plan.shm_size);
-    }
-    return settings;
-}
-
 } // namespace
 
 TEST_CASE("the built-in limits: half of the RAM for /dev/shm, nothing else") {
@@ -114,6 +105,29 @@ TEST_CASE("a plan has what was asked for and nothing else, in the order of the t
     CHECK(many->cgroup[3].key == Key::pids_max);
 }
 
+TEST_CASE("a plan has every part once, in the order of the table, and knows whether the disk is among them") {
+    oci::Request everything;
+    for (auto info = oci::annotation_keys.rbegin(); info != oci::annotation_keys.rend(); ++info) {
+        everything.set(setting(info->key, 1));
+    }
+    const auto all = make_plan(everything, limits(Key::memory_low, 1))->all();
+    REQUIRE(all.size() == oci::key_count);
+    for (std::size_t i = 0; i < oci::key_count; ++i) {
+        CHECK(all[i].key == oci::annotation_keys[i].key);
+    }
+    CHECK(policy::Plan{}.all().empty());
+    CHECK(!policy::Plan{}.disk());
+    for (const auto& info : oci::annotation_keys) {
+        const auto plan = make_plan(request({setting(info.key, 5)}), limits(Key::memory_low, 5));
+        REQUIRE(plan);
+        CHECK(!plan->empty());
+        CHECK(plan->disk() == (info.key == Key::disk_size || info.key == Key::disk_inodes));
+        REQUIRE(plan->all().size() == 1);
+        CHECK(plan->all()[0].key == info.key);
+        CHECK(plan->all()[0].text == "TEXT");
+    }
+}
+
 TEST_CASE("no plan exceeds a maximum or invents a setting, and only what exceeds is refused") {
     std::mt19937_64 random(20240501); // NOLINT(cert-msc32-c,cert-msc51-cpp): the same requests each time
     const auto chance = [&](unsigned one_in) { return random() % one_in == 0; };
@@ -137,7 +151,7 @@ TEST_CASE("no plan exceeds a maximum or invents a setting, and only what exceeds
         const auto plan = make_plan(asked, bounds);
         CHECK(plan.has_value() == allowed);
         refusals += plan ? 0 : 1;
-        for (const auto& one : plan ? all_of(*plan) : std::vector<Setting>{}) {
+        for (const auto& one : plan ? plan->all() : std::vector<Setting>{}) {
             CHECK((!bounds[one.key] || one.value <= bounds[one.key]->value));
             CHECK((asked[one.key] && asked[one.key]->value == one.value));
         }

@@ -1,0 +1,41 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# node: plain xfs
+#
+# The unit programs of whatever touches disks, where the kernel has project quotas. Their disks are files on the node's
+# XFS.
+load ../helpers
+
+setup_file() {
+    modprobe loop
+    modprobe overlay
+}
+setup() {
+    export TMPDIR=/mnt/xfs
+    program=''
+}
+teardown() { :; }
+
+cases() { "$program" --list-test-cases "$@" | grep -v '^\[doctest\]\|^===' | sort; }
+
+run_program() { # NAME
+    program=$checkout/build/dev/bin/$1-test
+    local status=0 output skipped
+    output=$("$program" 2>&1 </dev/null) || status=$?
+    skipped=$(comm -23 <(cases --no-skip) <(cases))
+    sed -n "s/^\[doctest\] test cases:/# $1:/p" <<<"$output" >&3
+    sed -n 's/^./# SKIP &/p' <<<"$skipped" >&3
+    if ((status != 0)); then
+        complain "$output"
+    fi
+    expect_match '\[doctest\] Status: SUCCESS!' "$output"
+    # All that a disk is needed for can be had here.
+    expect_empty "$(grep -E 'XFS|ext4|quota|mounts of its own' <<<"$skipped")" "skipped"
+    expect_empty "$(find "$TMPDIR" -name 'image*')" "disks left behind"
+}
+
+@test "sys" { run_program sys; }
+
+@test "resources" { run_program resources; }
+
+@test "ledger" { run_program ledger; }

@@ -519,3 +519,45 @@ TEST_CASE("a book that fails stops the limit before it is set, or keeps what cou
               expect_untouched(findings, disk, fake, book, "forget(): ");
           }) == "");
 }
+
+// A container that is gone leaves its limit on the layer, and in the book, where nobody gave it back: after a power
+// loss.
+
+TEST_CASE("a limit that an earlier container left is taken off where only counting is asked for "
+          "(root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_filled_layer([](Findings& findings, Disk& disk, FakeLayer& fake, FakeBook& book) {
+              findings.expect_equal(what_of(put_up(fake, both_of(mebibyte, 50), book)), "");
+              findings.expect_equal(what_of(put_up(fake, size_of(mebibyte), book, {.accounting_only = true})), "");
+              findings.expect_equal(limits_on(disk), "0 0 0 0");
+          }) == "");
+}
+
+TEST_CASE("a limit that an earlier container left makes way for an operator's that is tighter than what is asked for "
+          "(root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_filled_layer([](Findings& findings, Disk& disk, FakeLayer& fake, FakeBook& book) {
+              findings.expect_equal(what_of(put_up(fake, size_of(8 * mebibyte), book)), "");
+              const auto theirs = limits(4 * mebibyte, 0, 70, 0);
+              findings.expect_equal(what_of(sys::set_quota_limits(disk.root(), first_id, theirs)), "");
+              findings.expect_equal(what_of(put_up(fake, both_of(mebibyte, 60), book)), "");
+              findings.expect_equal(limits_on(disk), "1048576 0 60 0");
+              findings.expect_equal(what_of(put_up(fake, both_of(6 * mebibyte, 80), book)), "");
+              findings.expect_equal(limits_on(disk), to_text(theirs));
+          }) == "");
+}
+
+TEST_CASE("a limit that an earlier container left is not forgotten while it stands (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_filled_layer([](Findings& findings, Disk& disk, FakeLayer& fake, FakeBook& book) {
+              findings.expect_equal(what_of(put_up(fake, both_of(mebibyte, 50), book)), "");
+              auto limit = prepare(fake, both_of(2 * mebibyte, 60), book);
+              {
+                  const FailingCall cannot_set(SYS_quotactl_fd, EIO, 1); // after apply() has looked
+                  findings.expect(!limit->apply(book), "applied");
+              }
+              findings.expect_equal(what_of(limit->undo(book)), "");
+              const auto left = limits_on(disk);
+              findings.expect(left == "0 0 0 0" || !book.holds.empty(), "nobody knows whose it is: " + left);
+          }) == "");
+}

@@ -167,7 +167,8 @@ Result<ProjectId> DiskRecords::next_lower(const std::string& filesystem, Project
     TRY_ASSIGN(const auto text, read_private_file(directory.borrow(), filesystem, longest_number));
     const auto mark = text ? to_id(*text) : std::nullopt;
     if (mark && *mark <= step) {
-        return fail(Code::busy, "no project id is left below " + std::to_string(*mark));
+        return fail(Code::busy, "no project id is left below " + std::to_string(*mark) +
+                                    "; widen disk.project-ids in the node config");
     }
     const ProjectId next = mark && *mark <= top ? *mark - step : top;
     TRY(sys::replace_file_at(directory.borrow(), filesystem, std::to_string(next)));

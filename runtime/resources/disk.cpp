@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
+#include <limits>
 
 namespace bulkhead::resources {
 
@@ -62,7 +63,12 @@ Result<void> explain_accounting(const Layer& layer, const policy::DiskConfig& co
                        "disk.enable-enforcement in the node config");
 }
 
-std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) { return (value / unit + (value % unit != 0)) * unit; }
+// Within what the kernel counts with: ext4 refuses 2^63.
+std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
+    constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
+    const auto units = value / unit + (value % unit != 0 ? 1 : 0);
+    return std::min(units, most / unit) * unit;
+}
 
 // XFS makes inodes as it needs them, in blocks of files' space; ext4 has a fixed number, so a size gets its share.
 Count implied_inodes(Bytes size, const sys::FilesystemSize& filesystem) {
@@ -185,23 +191,33 @@ Result<void> DiskLimit::require_same_layer() const {
 Result<void> DiskLimit::find_limits(DiskBook& book) {
     TRY_ASSIGN(auto quota, sys::quota_of(layer_.upper(), hold_.id));
     TRY_ASSIGN(const auto last, book.holder(hold_.filesystem, hold_.id));
+    there_ = quota.limits;
     if (last && last->limits == quota.limits) {
         quota.limits = last->found;
     }
+    limited_ = there_ != quota.limits;
     hold_.found = quota.limits;
     hold_.limits = config_.accounting_only ? quota.limits : limits_for(request_, config_, layer_.size(), quota);
-    return require_room(quota);
+    return config_.accounting_only ? Result<void>{} : require_room(quota);
 }
 
+// A layer too large to walk, with an id of its own, keeps what labels it has.
 Result<void> DiskLimit::label_all() {
+    if (auto labelled = label_layer(); !labelled) {
+        if (labelled.error().code != Code::unsupported || claimed_) {
+            return labelled;
+        }
+        notes_.push_back(labelled.error().what + "; it keeps the one it has, and what carries none is not counted");
+    }
+    return config_.label_engine_files ? label_files() : Result<void>{};
+}
+
+Result<void> DiskLimit::label_layer() {
     std::uint64_t left_out = 0;
     for (const auto directory : {layer_.upper(), layer_.work()}) {
         TRY_ASSIGN(const auto tree, sys::clone_without_submounts(directory));
         TRY_ASSIGN(const auto here, label_tree(tree.borrow(), hold_.id));
         left_out += here;
-    }
-    if (config_.label_engine_files) {
-        TRY(label_files());
     }
     if (left_out != 0) {
         notes_.push_back(std::to_string(left_out) +
@@ -241,7 +257,7 @@ Result<void> DiskLimit::apply(DiskBook& book) {
     TRY(find_limits(book));
     TRY(book.remember(hold_));
     told_ = true;
-    if (hold_.limits != hold_.found) {
+    if (hold_.limits != there_) {
         TRY(sys::set_quota_limits(layer_.upper(), hold_.id, hold_.limits));
         limited_ = true;
     }

@@ -63,6 +63,7 @@ private:
     [[nodiscard]] Result<void> find_limits(DiskBook& book);
     [[nodiscard]] Result<void> require_same_layer() const;
     [[nodiscard]] Result<void> label_all();
+    [[nodiscard]] Result<void> label_layer();
     [[nodiscard]] Result<void> label_files();
     [[nodiscard]] Result<void> require_room(const sys::Quota& quota) const;
     [[nodiscard]] Result<void> unlabel_all() const;
@@ -73,7 +74,8 @@ private:
     DiskHold hold_;
     bool claimed_ = false; // the id was not the layer's own
     bool told_ = false;
-    bool limited_ = false;
+    bool limited_ = false;      // what is there is not what was found: ours, or left of ours by an earlier run
+    sys::QuotaLimits there_;    // what the kernel has
     sys::ProjectLabel upper_before_;
     sys::ProjectLabel work_before_;
     std::vector<UniqueFd> labelled_files_;

@@ -71,6 +71,14 @@ Result<Disk> find_disk(const DiskHold& hold) {
     return find_by_uuid(hold.filesystem);
 }
 
+Result<Released> release_through_another_mount(const DiskHold& hold) {
+    TRY_ASSIGN(const auto disk, find_by_uuid(hold.filesystem));
+    if (disk.state == Released::done) {
+        TRY(sys::set_quota_limits(disk.directory.borrow(), hold.id, hold.found));
+    }
+    return disk.state;
+}
+
 } // namespace
 
 Result<Released> release_disk(const DiskHold& hold) {
@@ -85,9 +93,14 @@ Result<Released> release_disk(const DiskHold& hold) {
                                            "limits on it cannot be given back; mount it with prjquota");
     }
     TRY_ASSIGN(const auto quota, sys::quota_of(disk.directory.borrow(), hold.id));
-    if (quota.limits == hold.limits && hold.limits != hold.found) {
-        TRY(sys::set_quota_limits(disk.directory.borrow(), hold.id, hold.found));
+    if (quota.limits != hold.limits || hold.limits == hold.found) {
+        return Released::done;
     }
+    auto set = sys::set_quota_limits(disk.directory.borrow(), hold.id, hold.found);
+    if (!set && set.error().number == EROFS) { // reached through a read-only bind
+        return release_through_another_mount(hold);
+    }
+    TRY(set);
     return Released::done;
 }
 

@@ -53,7 +53,8 @@ TEST_CASE("a directory that is missing is made with mode 0700, or not (root only
 TEST_CASE("a directory that is not root's alone is refused (root only)" * root_only) {
     const TemporaryDirectory directory;
     const auto parent = test::open_directory(directory.path());
-    const std::string reason = "d in the state directory is not root's alone; remove it";
+    const std::string reason = directory.path("d") + " is not root's alone to write; find out who changed it, then "
+                                                     "chown root and chmod go-w it";
     std::filesystem::create_directory(directory.path("d"));
     for (const mode_t mode : {0700U, 0755U, 0500U}) {
         REQUIRE(::chmod(directory.path("d").c_str(), mode) == 0);
@@ -123,7 +124,8 @@ TEST_CASE("a file that others may write, or own, is refused (root only)" * root_
         REQUIRE(::chmod(path.c_str(), mode) == 0);
         CHECK(read_private_file(parent.borrow(), "file", 10));
     }
-    const std::string reason = "file in the state directory is not root's alone; remove it";
+    const std::string reason = directory.path("file") + " is not root's alone to write; find out who changed it, then "
+                                                        "chown root and chmod go-w it";
     for (const mode_t mode : {0620U, 0602U, 0666U}) {
         REQUIRE(::chmod(path.c_str(), mode) == 0);
         CHECK(what_of(read_private_file(parent.borrow(), "file", 10)) == reason);

@@ -63,9 +63,11 @@ std::string to_text(const QuotaLimits& some) {
            std::to_string(some.hard_inodes.value) + " " + std::to_string(some.soft_inodes.value);
 }
 
-DiskRequest size_of(std::uint64_t size) { return {.size = Bytes{size}, .inodes = {}}; }
-DiskRequest inodes_of(std::uint64_t inodes) { return {.size = {}, .inodes = Count{inodes}}; }
-DiskRequest both_of(std::uint64_t size, std::uint64_t inodes) { return {.size = Bytes{size}, .inodes = Count{inodes}}; }
+DiskRequest size_of(std::uint64_t size) { return {.size = Bytes{size}, .inodes = {}, .files = {}}; }
+DiskRequest inodes_of(std::uint64_t inodes) { return {.size = {}, .inodes = Count{inodes}, .files = {}}; }
+DiskRequest both_of(std::uint64_t size, std::uint64_t inodes) {
+    return {.size = Bytes{size}, .inodes = Count{inodes}, .files = {}};
+}
 
 std::string limits_of(const DiskRequest& request, const FilesystemSize& filesystem, const QuotaLimits& found = {},
                       std::uint64_t used_inodes = 0, const DiskConfig& config = {}) {
@@ -150,7 +152,7 @@ TEST_CASE("limits: a size is rounded up to blocks, and implies inodes") {
     CHECK(limits_of(size_of(1), ext4) == "1024 0 1024 0");
     CHECK(limits_of(size_of(512 * mebibyte), ext4) == "536870912 0 32768 0");     // its share of what ext4 has
     CHECK(limits_of(size_of(8 * mebibyte), xfs, {}, 5000) == "8388608 0 5000 0"); // what is there may stay
-    CHECK(limits_of(size_of(INT64_MAX), xfs) == "9223372036854775808 0 2251799813685247 0");
+    CHECK(limits_of(size_of(INT64_MAX), xfs) == "9223372036854771712 0 2251799813685247 0");
     auto nothing = ext4;
     nothing.bytes = {};
     CHECK(limits_of(size_of(8 * mebibyte), nothing) == "8388608 0 2048 0");

@@ -102,8 +102,7 @@ TEST_CASE("a layer by O_PATH, and by relative paths (root, an XFS of its own)" *
                               "overlay");
               findings.expect(::chdir("/") == 0, "chdir");
               const UniqueFd root(::open(fake.merged().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-              const UniqueFd mountinfo(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
-              const auto layer = Layer::find(root.borrow(), mountinfo.borrow());
+              const auto layer = Layer::find(root.borrow(), test::this_process());
               findings.expect_equal(what_of(layer), "");
               findings.expect_equal(layer->upper_path(), fake.path("diff"));
           }) == "");
@@ -160,8 +159,7 @@ TEST_CASE("a layer that lies at the root of its disk has no home (root, an XFS o
                                                                         ",workdir=" + disk.path("work")),
                               "overlay");
               const auto root = test::open_directory(disk.path("merged"));
-              const UniqueFd mountinfo(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
-              const auto layer = Layer::find(root.borrow(), mountinfo.borrow());
+              const auto layer = Layer::find(root.borrow(), test::this_process());
               findings.expect_equal(what_of(layer), "");
               findings.expect(!layer->has_home(), "it has a home");
               findings.expect(layer->size().bytes.value > 0, "size");
@@ -193,22 +191,21 @@ TEST_CASE("a layer whose directories are gone, or symlinks by now (root, an XFS 
           }) == "");
 }
 
-TEST_CASE("a layer: a mount that its mountinfo does not list, and each call that fails (root, an XFS of its own)" *
+TEST_CASE("a layer: a mount of another mount namespace, and each call that fails (root, an XFS of its own)" *
           needs_xfs) {
-    CHECK(on_xfs([](Findings& findings, Disk& disk, FakeLayer& fake) {
+    CHECK(on_xfs([](Findings& findings, Disk&, FakeLayer& fake) {
+              const test::IdleProcess elsewhere([] { return ::unshare(CLONE_NEWNS) == 0; });
+              findings.expect(elsewhere.ready(), "unshare");
               findings.expect(fake.mount(), "overlay");
-              test::write_file(disk.path("empty"), "");
               const auto root = test::open_directory(fake.merged());
-              const UniqueFd empty(::open(disk.path("empty").c_str(), O_RDONLY | O_CLOEXEC));
-              findings.expect_equal(what_of(Layer::find(root.borrow(), empty.borrow())),
-                                    "the mount of the container's root is not in its mountinfo");
-              const UniqueFd mountinfo(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
-              for (const long number :
-                   {long{SYS_openat}, long{SYS_newfstatat}, long{SYS_fstatfs}, long{SYS_read}, long{SYS_statx}}) {
+              const auto other = sys::Process::open(elsewhere.pid()).value();
+              const auto foreign = Layer::find(root.borrow(), other);
+              findings.expect(!foreign && foreign.error().number == ENOENT, what_of(foreign));
+              const auto own = test::this_process();
+              for (const long number : {long{SYS_openat}, long{SYS_newfstatat}, long{SYS_fstatfs}, long{SYS_read}}) {
                   for (int let_through = 0;; ++let_through) {
-                      ::lseek(mountinfo.borrow().number(), 0, SEEK_SET);
                       const test::FailingCall failing(number, EIO, let_through, 1);
-                      const auto layer = Layer::find(root.borrow(), mountinfo.borrow());
+                      const auto layer = Layer::find(root.borrow(), own);
                       if (test::FailingCall::seen() <= let_through) {
                           findings.expect(layer.has_value(), "it failed without reason");
                           break;
@@ -216,5 +213,16 @@ TEST_CASE("a layer: a mount that its mountinfo does not list, and each call that
                       findings.expect(!layer && layer.error().number == EIO, std::to_string(number));
                   }
               }
+          }) == "");
+}
+
+TEST_CASE("a layer is found by mountinfo where there is no statmount (root, an XFS of its own)" * needs_xfs) {
+    CHECK(on_xfs([](Findings& findings, Disk&, FakeLayer& fake) {
+              constexpr long number_of_statmount = 457;
+              findings.expect(fake.mount(), "overlay");
+              const test::FailingCall failing(number_of_statmount, ENOSYS);
+              const auto layer = fake.find();
+              findings.expect_equal(what_of(layer), "");
+              findings.expect_equal(layer->upper_path(), fake.path("diff"));
           }) == "");
 }

@@ -62,7 +62,7 @@ bool label_whole(const FakeLayer& fake, ProjectId id) {
 std::string adopts(const FakeLayer& fake, FakeBook& book) {
     const auto layer = fake.get();
     const auto label = sys::project_label(layer.upper());
-    return to_text(may_adopt(layer, label.value(), book));
+    return to_text(may_adopt(layer, label.value(), {}, book));
 }
 
 // What a book knows of a container that has, or had, the id.
@@ -131,7 +131,7 @@ TEST_CASE("an id that a living container holds is not adopted, and its very laye
               FakeBook same;
               same.holds[{test::disk_uuid, ours.id}] = hold_of(fake, fake.path("diff"), true);
               const auto layer = fake.get();
-              const auto refused = may_adopt(layer, ours, same);
+              const auto refused = may_adopt(layer, ours, {}, same);
               findings.expect(!refused && refused.error().code == Code::busy, "code");
               findings.expect_equal(what_of(refused), "another container that runs has the same writable layer (" +
                                                           fake.path("diff") + "); stop it first");

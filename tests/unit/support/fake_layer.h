@@ -3,6 +3,7 @@
 
 #include "runtime/resources/disk_book.h"
 #include "runtime/resources/layer.h"
+#include "runtime/sys/procfs.h"
 #include "support/disk.h"
 
 #include <map>
@@ -11,6 +12,8 @@
 #include <utility>
 
 namespace bulkhead::test {
+
+inline sys::Process this_process() { return sys::Process::open(::getpid()).value(); }
 
 // An overlay such as an engine makes: HOME/NAME/{diff,work,merged} on a disk.
 class FakeLayer {
@@ -33,8 +36,7 @@ public:
 
     [[nodiscard]] Result<resources::Layer> find(const std::string& below = "") const {
         const auto root = open_directory(merged(below));
-        const auto mountinfo = UniqueFd(::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC));
-        return resources::Layer::find(root.borrow(), mountinfo.borrow());
+        return resources::Layer::find(root.borrow(), this_process());
     }
     [[nodiscard]] resources::Layer get() const { return find().value(); }
 
@@ -65,9 +67,9 @@ public:
     }
     std::optional<sys::ProjectId> hint(const std::string&) override { return hinted; }
     void set_hint(const std::string&, sys::ProjectId id) override { hinted = id; }
-    Result<sys::ProjectId> next_lower(const std::string&, sys::ProjectId top) override {
+    Result<sys::ProjectId> next_lower(const std::string&, sys::ProjectId top, sys::ProjectId step) override {
         TRY(answer());
-        mark = mark ? *mark - 1 : top;
+        mark = mark ? *mark - step : top;
         return *mark;
     }
 

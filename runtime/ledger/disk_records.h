@@ -45,7 +45,7 @@ public:
     [[nodiscard]] std::optional<sys::ProjectId> hint(const std::string& filesystem) override;
     void set_hint(const std::string& filesystem, sys::ProjectId id) override;
     [[nodiscard]] Result<sys::ProjectId> next_lower(const std::string& filesystem, sys::ProjectId top,
-                                                   sys::ProjectId step) override;
+                                                    sys::ProjectId step) override;
 
     [[nodiscard]] Result<std::optional<DiskRecord>> read(const std::string& filesystem, sys::ProjectId id) const;
     // Gives the limits back and removes the record, unless the id has a new owner by now, which may be taking the layer

@@ -74,8 +74,8 @@ private:
     DiskHold hold_;
     bool claimed_ = false; // the id was not the layer's own
     bool told_ = false;
-    bool limited_ = false;      // what is there is not what was found: ours, or left of ours by an earlier run
-    sys::QuotaLimits there_;    // what the kernel has
+    bool limited_ = false;   // what is there is not what was found: ours, or left of ours by an earlier run
+    sys::QuotaLimits there_; // what the kernel has
     sys::ProjectLabel upper_before_;
     sys::ProjectLabel work_before_;
     std::vector<UniqueFd> labelled_files_;

@@ -71,8 +71,12 @@ Result<Disk> find_disk(const DiskHold& hold) {
     return find_by_uuid(hold.filesystem);
 }
 
-Result<Released> release_through_another_mount(const DiskHold& hold) {
+// find_by_uuid() takes writable mounts alone: where it finds none, the disk itself is read-only.
+Result<Released> release_through_another_mount(const DiskHold& hold, Error read_only) {
     TRY_ASSIGN(const auto disk, find_by_uuid(hold.filesystem));
+    if (disk.state == Released::disk_not_here) {
+        return std::unexpected(std::move(read_only));
+    }
     if (disk.state == Released::done) {
         TRY(sys::set_quota_limits(disk.directory.borrow(), hold.id, hold.found));
     }
@@ -98,7 +102,7 @@ Result<Released> release_disk(const DiskHold& hold) {
     }
     auto set = sys::set_quota_limits(disk.directory.borrow(), hold.id, hold.found);
     if (!set && set.error().number == EROFS) { // reached through a read-only bind
-        return release_through_another_mount(hold);
+        return release_through_another_mount(hold, std::move(set).error());
     }
     TRY(set);
     return Released::done;

@@ -110,9 +110,10 @@ Result<ProjectId> claim_upwards(const Layer& layer, const IdSearch& search, cons
 
 Result<ProjectId> claim_downwards(const Layer& layer, const IdSearch& search, const ProjectLabel& before,
                                   DiskBook& book) {
-    // Ids of ours were never tried before, so one that is taken is somebody else's. From just below it dockerd would come
-    // upon it with its next container.
-    constexpr ProjectId room_for_docker = 65536;
+    // Ids of ours were never tried before, so one that is taken is somebody else's. From just below it dockerd would
+    // come upon it with its next container.
+    constexpr ProjectId most_room = 65536;
+    const ProjectId room_for_docker = std::clamp<ProjectId>((search.last - search.first) / 1024, 1, most_room);
     for (ProjectId step = 1;; step = room_for_docker) {
         TRY_ASSIGN(const auto id, book.next_lower(layer.filesystem(), search.last, step));
         if (id < search.first || id > search.last) {

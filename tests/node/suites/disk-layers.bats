@@ -88,7 +88,7 @@ spoil_upper() { xfs_io -r -c 'chproj 0' -c 'chattr -P' "$disk/layers/c1/upper"; 
         stop c1
         start c1 disk-size=20Mi
         inside c1 perl -e '
-            rename("/e/new", "/d/n") && rename("/e/tmpfile", "/d/t") && rename("/d/n", "/e/n")
+            rename("/e/new", "/d/n") && rename("/e/moved", "/d/t") && rename("/d/n", "/e/n")
                 && link("/d/t", "/e/l") or die $!'
         run inside c1 dd if=/dev/zero of=/big bs=1M count=20
         expect_match "$full" "$output"

@@ -36,13 +36,14 @@ public:
 
     [[nodiscard]] Result<resources::Layer> find(const std::string& below = "") const {
         const auto root = open_directory(merged(below));
-        return resources::Layer::find(root.borrow(), this_process());
+        return resources::Layer::find(root.borrow(), process_);
     }
     [[nodiscard]] resources::Layer get() const { return find().value(); }
 
 private:
     Disk& disk_;
     std::string top_;
+    sys::Process process_ = this_process();
 };
 
 // What the ledger does, in memory.

@@ -216,13 +216,14 @@ Result<void> DiskLimit::label_layer() {
     std::uint64_t left_out = 0;
     for (const auto directory : {layer_.upper(), layer_.work()}) {
         TRY_ASSIGN(const auto tree, sys::clone_without_submounts(directory));
-        TRY_ASSIGN(const auto here, label_tree(tree.borrow(), hold_.id));
+        TRY_ASSIGN(const auto here,
+                   label_tree(tree.borrow(), hold_.id, claimed_ ? Top::just_claimed : Top::as_it_is));
         left_out += here;
     }
     if (left_out != 0) {
         notes_.push_back(std::to_string(left_out) +
-                         " symlinks or special files of the layer are older than its project id and this kernel cannot "
-                         "give it to them: they are not counted, and the container cannot rename them");
+                         " of the layer's symlinks and special files are older than its project id, and this kernel "
+                         "cannot give it to them: they are not counted, and the container cannot rename them");
     }
     return {};
 }

@@ -85,6 +85,7 @@ public:
         return sys::set_project_label(file, wanted);
     }
 
+    void note_relabelled(ino_t directory) { relabelled_.insert(directory); }
     [[nodiscard]] std::uint64_t left_out() const { return left_out_; }
 
 private:
@@ -140,9 +141,12 @@ std::vector<UniqueFd> open_single_files(const std::vector<std::string>& paths, d
     return files;
 }
 
-Result<std::uint64_t> label_tree(BorrowedFd directory, ProjectId id) {
+Result<std::uint64_t> label_tree(BorrowedFd directory, ProjectId id, Top top) {
     Labelling labelling(id);
     TRY_ASSIGN(const auto status, sys::status_of(directory));
+    if (top == Top::just_claimed) {
+        labelling.note_relabelled(status.inode);
+    }
     TRY(labelling.take_open(directory, status));
     TRY(walk(directory, [&](const TreeEntry& entry) { return labelling.take(entry); }));
     return labelling.left_out();

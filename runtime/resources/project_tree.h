@@ -31,7 +31,9 @@ struct Census {
 
 // Gives `directory` and all below it the id, and directories the inherit flag. Returns how many symlinks and special
 // files in directories that did not have the id before could not be given it: those cannot be renamed by the container.
-[[nodiscard]] Result<std::uint64_t> label_tree(BorrowedFd directory, sys::ProjectId id);
+// With Top::just_claimed `directory` has the id, but what lies in it is older.
+enum class Top : bool { as_it_is, just_claimed };
+[[nodiscard]] Result<std::uint64_t> label_tree(BorrowedFd directory, sys::ProjectId id, Top top = Top::as_it_is);
 
 // Takes it back: what carries `id` gets `before`.
 [[nodiscard]] Result<void> unlabel_tree(BorrowedFd directory, sys::ProjectId id, const sys::ProjectLabel& before);

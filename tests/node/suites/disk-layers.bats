@@ -118,7 +118,7 @@ one_layer_twice() {
     expect_nothing_left
 }
 
-@test "two bundles on one root: the second is refused, the first unharmed" { with_each one_layer_twice; }
+@test "two bundles on one root: the second is refused, the first unharmed" { on_each_disk one_layer_twice; }
 
 below_what_is_used() {
     local used said
@@ -182,7 +182,7 @@ a_later_hook_fails() {
 }
 
 @test "a later hook that fails leaves no limit that a next container would take for another's" {
-    with_each a_later_hook_fails
+    on_each_disk a_later_hook_fails
 }
 
 # docker and containers/storage mount in their home, with paths relative to it.

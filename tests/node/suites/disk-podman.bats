@@ -67,7 +67,7 @@ limit_holds() {
     expect_nothing_left
 }
 
-@test "the limit holds, and is given back" { with_each limit_holds; }
+@test "the limit holds, and is given back" { on_each_disk limit_holds; }
 
 stopped_and_started() {
     local id
@@ -155,7 +155,10 @@ stopped_and_started() {
     ln -s nowhere "$(upper_of c1)/symlink"
     mkfifo "$(upper_of c1)/pipe"
     engine start c1 >/dev/null
-    expect_match 'disk-size="10Mi": 2 symlinks or special files of the layer are older than its project id' \
+    local older # with podman's own /etc/mtab
+    older=$(find "$(upper_of c1)" -not -type f -not -type d | wc -l)
+    ((older >= 2))
+    expect_match "disk-size=\"10Mi\": $older of the layer's symlinks and special files are older than its project id" \
         "$(journal --identifier=bulkhead-hook --output=cat)"
     container_exec c1 rm /symlink /pipe
 }

@@ -38,11 +38,11 @@ ext4_make() { # MKFS-OPTION...
 
 labels() { find "$disk"/layers/c1/{upper,work} -exec xfs_io -r -c lsproj {} + | sort | uniq -c; }
 
-# Both runtimes; the words are runc's to show.
+# With runc, whose the words are to show, and what else is in $runtimes.
 expect_refused() { # WORDS
     local before
     before=$(labels)
-    for RUNTIME in runc crun; do
+    for RUNTIME in ${runtimes:-runc}; do
         echo "# $RUNTIME" >&2
         refused 69 c1 disk-size=10Mi
         if [[ $RUNTIME == runc ]]; then expect_match "$1" "$(<"$log")"; fi
@@ -62,6 +62,7 @@ root_at() { # PATH
     remount xfs noquota
     on xfs
     layer_make c1
+    local runtimes='runc crun'
     expect_refused 'the XFS that holds /mnt/xfs/layers/c1/upper is mounted without project quotas; mount it with .*prjquota'
 }
 

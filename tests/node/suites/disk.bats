@@ -31,7 +31,7 @@ works_as_without() {
         "$(quota_of "$(upper_id c1)" | cut -d' ' -f4)" "inodes"
 }
 
-@test "all that can be done to files can be done with a limit" { with_each works_as_without; }
+@test "all that can be done to files can be done with a limit" { on_each_disk works_as_without; }
 
 at_the_limit() {
     local used

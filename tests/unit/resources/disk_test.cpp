@@ -422,7 +422,7 @@ TEST_CASE("symlinks older than the id are told of where this kernel cannot label
               findings.expect(limit->notes().size() == 1, "notes");
               findings.expect_equal(
                   limit->notes().at(0),
-                  "1 symlinks or special files of the layer are older than its project id and this kernel cannot give "
+                  "1 of the layer's symlinks and special files are older than its project id, and this kernel cannot give "
                   "it to them: they are not counted, and the container cannot rename them");
               findings.expect_equal(what_of(limit->undo(book)), "");
           }) == "");

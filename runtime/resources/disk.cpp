@@ -216,8 +216,7 @@ Result<void> DiskLimit::label_layer() {
     std::uint64_t left_out = 0;
     for (const auto directory : {layer_.upper(), layer_.work()}) {
         TRY_ASSIGN(const auto tree, sys::clone_without_submounts(directory));
-        TRY_ASSIGN(const auto here,
-                   label_tree(tree.borrow(), hold_.id, claimed_ ? Top::just_claimed : Top::as_it_is));
+        TRY_ASSIGN(const auto here, label_tree(tree.borrow(), hold_.id, claimed_ ? Top::just_claimed : Top::as_it_is));
         left_out += here;
     }
     if (left_out != 0) {

@@ -420,10 +420,10 @@ TEST_CASE("symlinks older than the id are told of where this kernel cannot label
               auto limit = prepare(fake, size_of(mebibyte), book);
               findings.expect_equal(what_of(limit->apply(book)), "");
               findings.expect(limit->notes().size() == 1, "notes");
-              findings.expect_equal(
-                  limit->notes().at(0),
-                  "1 of the layer's symlinks and special files are older than its project id, and this kernel cannot give "
-                  "it to them: they are not counted, and the container cannot rename them");
+              findings.expect_equal(limit->notes().at(0),
+                                    "1 of the layer's symlinks and special files are older than its project id, and "
+                                    "this kernel cannot give "
+                                    "it to them: they are not counted, and the container cannot rename them");
               findings.expect_equal(what_of(limit->undo(book)), "");
           }) == "");
 }

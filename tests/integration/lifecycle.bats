@@ -186,7 +186,7 @@ expect_hook() { # CODE STAGE STATE
 #!/bin/bash
 state=\$(cat)
 pid=\$(jq .pid <<<"\$state")
-nsenter --mount="/proc/\$pid/ns/mnt" mount -o remount,bind,ro "$bundle/rootfs" || exit 1
+nsenter --target="\$pid" --mount --root mount -o remount,bind,ro "$bundle/rootfs" || exit 1
 $(declare -f cgroup_version cgroup_directory cgroup_read_v1 cgroup_value)
 strace -f -o "$work/calls" -e trace=write,mkdirat "$BULKHEAD_HOOK" "\$@" <<<"\$state"
 status=\$?

@@ -171,7 +171,7 @@ Result<ProjectId> DiskRecords::next_lower(const std::string& filesystem, Project
                                     "; widen disk.project-ids in the node config");
     }
     const ProjectId next = mark && *mark <= top ? *mark - step : top;
-    TRY(sys::replace_file_at(directory.borrow(), filesystem, std::to_string(next)));
+    TRY(sys::replace_file_synced_at(directory.borrow(), filesystem, std::to_string(next)));
     return next;
 }
 
@@ -180,7 +180,9 @@ namespace {
 Result<UniqueFd> lock_layer(const std::string& upper) {
     auto directory = sys::open_at(sys::working_directory, upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!directory) {
-        return UniqueFd();
+        const int number = directory.error().number;
+        const bool gone = number == ENOENT || number == ENOTDIR || number == ELOOP;
+        return gone ? Result<UniqueFd>(UniqueFd()) : std::unexpected(directory.error());
     }
     TRY(in_context("the layer", sys::lock_exclusively(directory->borrow(), lock_deadline_ms)));
     return directory;
@@ -189,11 +191,14 @@ Result<UniqueFd> lock_layer(const std::string& upper) {
 
 Result<void> DiskRecords::release(const DiskRecord& record) {
     TRY_ASSIGN(const auto lock, lock_layer(record.hold.upper));
+    // One at a time: where the layer is gone, poststop and gc could both take the id for the old container's.
+    TRY_ASSIGN(const auto directory, open_directory(directory_, "disk", IfMissing::make));
+    TRY(in_context("disk records", sys::lock_exclusively(directory.borrow(), lock_deadline_ms)));
     TRY_ASSIGN(const auto now, read(record.hold.filesystem, record.hold.id));
     if (!now || now->owner != record.owner) {
         return {};
     }
-    TRY_ASSIGN(const auto released, resources::release_disk(record.hold));
+    TRY_ASSIGN(const auto released, resources::release_disk(now->hold));
     if (released != resources::Released::done) {
         const bool gone = released == resources::Released::disk_not_here;
         return fail(Code::system, "the disk " + record.hold.filesystem +
@@ -203,7 +208,9 @@ Result<void> DiskRecords::release(const DiskRecord& record) {
                                       record.hold.filesystem);
     }
     TRY(forget(record.hold.filesystem, record.hold.id));
-    if (const auto next = hint(record.hold.filesystem); next && record.hold.id < *next) {
+    // The last one that was given out; a lower one would have the next search look through all above it. gc drops
+    // hints.
+    if (hint(record.hold.filesystem) == record.hold.id + 1) {
         set_hint(record.hold.filesystem, record.hold.id);
     }
     return {};

@@ -88,6 +88,9 @@ private:
     }
 
     void add_released(Kind kind, const std::string& container, const std::string& name, const Result<void>& done) {
+        if (!done && done.error().code == Code::busy) {
+            return; // a hook works on it
+        }
         add(kind, done ? Outcome::released : Outcome::kept, container, name, done ? "" : done.error().what);
     }
 

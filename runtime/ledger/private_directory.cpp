@@ -21,6 +21,15 @@ Result<void> require_private(BorrowedFd file) {
     return {};
 }
 
+// What is synced in a directory lasts only if the directory does.
+Result<void> sync_parent_of(const Result<UniqueFd>& directory) {
+    if (!directory) {
+        return {}; // the caller's error
+    }
+    TRY_ASSIGN(const auto parent, sys::open_at(directory->borrow(), "..", O_RDONLY | O_DIRECTORY));
+    return sys::sync(parent.borrow());
+}
+
 } // namespace
 
 Result<UniqueFd> open_private_directory(BorrowedFd parent, const std::string& name, IfMissing if_missing) {
@@ -31,6 +40,7 @@ Result<UniqueFd> open_private_directory(BorrowedFd parent, const std::string& na
             return std::unexpected(made.error());
         }
         directory = sys::open_at(parent, name, flags);
+        TRY(sync_parent_of(directory));
     }
     if (directory) {
         TRY(require_private(directory->borrow()));

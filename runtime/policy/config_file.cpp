@@ -2,7 +2,9 @@
 #include "runtime/policy/config_file.h"
 
 #include "runtime/sys/file.h"
+#include "runtime/sys/listing.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <sys/stat.h>
 
@@ -50,8 +52,12 @@ Result<std::string> read_checked(BorrowedFd file, const std::string& path) {
 }
 
 Result<void> require_no_drop_ins(const std::string& path) {
-    const auto directory = sys::open_at(sys::working_directory, path + ".d", O_PATH);
-    if (directory || !is_missing(directory.error())) {
+    const auto directory = sys::open_at(sys::working_directory, path + ".d", O_RDONLY | O_DIRECTORY);
+    if (!directory) {
+        return is_missing(directory.error()) ? Result<void>{} : std::unexpected(directory.error());
+    }
+    TRY_ASSIGN(const auto names, sys::list_directory(directory->borrow()));
+    if (std::ranges::any_of(names, [](const std::string& name) { return name.ends_with(".json"); })) {
         return bad(path + ".d: this version of bulkhead reads no drop-ins; put all into " + path);
     }
     return {};

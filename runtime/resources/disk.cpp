@@ -148,8 +148,8 @@ QuotaLimits limits_for(const DiskRequest& request, const policy::DiskConfig& con
 
 Result<DiskLimit> DiskLimit::prepare(Layer layer, const DiskRequest& request, const policy::DiskConfig& config,
                                      DiskBook& book) {
-    TRY(require_quota(layer, config));
     TRY(in_context("the layer", sys::lock_exclusively(layer.upper(), lock_deadline_ms)));
+    TRY(require_quota(layer, config));
     DiskLimit limit(std::move(layer), request, config);
     TRY(limit.take_id(book));
     if (auto same = limit.require_same_layer(); !same) {
@@ -198,7 +198,30 @@ Result<void> DiskLimit::find_limits(DiskBook& book) {
     limited_ = there_ != quota.limits;
     hold_.found = quota.limits;
     hold_.limits = config_.accounting_only ? quota.limits : limits_for(request_, config_, layer_.size(), quota);
-    return config_.accounting_only ? Result<void>{} : require_room(quota);
+    if (config_.accounting_only) {
+        return {};
+    }
+    TRY(keep_engines_limits(book));
+    return require_room(quota);
+}
+
+// What the engine had limited by the id that the layer had before ours goes on to hold. Work's is the one to believe,
+// as a container cannot reach it; upper's can only make it tighter.
+Result<void> DiskLimit::keep_engines_limits(DiskBook& book) {
+    for (const auto id : {upper_before_.id, work_before_.id}) {
+        if (!claimed_ || id == 0 || id == hold_.id) {
+            continue;
+        }
+        TRY_ASSIGN(auto engines, sys::quota_of(layer_.upper(), id));
+        TRY_ASSIGN(const auto last, book.holder(hold_.filesystem, id));
+        if (last && last->limits == engines.limits) {
+            engines.limits = last->found;
+        }
+        auto& ours = hold_.limits;
+        ours.hard_bytes.value = tighter(ours.hard_bytes.value, engines.limits.hard_bytes.value);
+        ours.hard_inodes.value = tighter(ours.hard_inodes.value, engines.limits.hard_inodes.value);
+    }
+    return {};
 }
 
 // A layer too large to walk, with an id of its own, keeps what labels it has.
@@ -264,11 +287,16 @@ Result<void> DiskLimit::apply(DiskBook& book) {
     return {};
 }
 
+// Both, whatever becomes of the first.
 Result<void> DiskLimit::unlabel_all() const {
-    TRY_ASSIGN(const auto upper, sys::clone_without_submounts(layer_.upper()));
-    TRY(unlabel_tree(upper.borrow(), hold_.id, upper_before_));
-    TRY_ASSIGN(const auto work, sys::clone_without_submounts(layer_.work()));
-    return unlabel_tree(work.borrow(), hold_.id, work_before_);
+    const auto unlabel = [&](BorrowedFd directory, const ProjectLabel& before) -> Result<void> {
+        TRY_ASSIGN(const auto tree, sys::clone_without_submounts(directory));
+        return unlabel_tree(tree.borrow(), hold_.id, before);
+    };
+    // A container may have given its root directory the id of somebody else's, who must not be charged for all of it.
+    const auto upper = unlabel(layer_.upper(), upper_before_.id == work_before_.id ? upper_before_ : work_before_);
+    const auto work = unlabel(layer_.work(), work_before_);
+    return upper ? work : upper;
 }
 
 Result<void> DiskLimit::undo(DiskBook& book) {
@@ -280,14 +308,16 @@ Result<void> DiskLimit::undo(DiskBook& book) {
     for (; undone && !labelled_files_.empty(); labelled_files_.pop_back()) {
         undone = sys::set_project_label(labelled_files_.back().borrow(), {});
     }
+    if (undone && told_) { // while the id still is ours: without a label it is anybody's
+        undone = book.forget(hold_.filesystem, hold_.id);
+        told_ = !undone;
+    }
     if (claimed_) {
         auto unlabelled = unlabel_all();
         claimed_ = !unlabelled;
-        undone = undone ? std::move(unlabelled) : std::move(undone);
-    }
-    if (undone && told_) {
-        undone = book.forget(hold_.filesystem, hold_.id);
-        told_ = !undone;
+        if (undone) {
+            undone = std::move(unlabelled);
+        }
     }
     return undone;
 }

@@ -3,8 +3,7 @@
 // upper directory of its overlay lies on.
 //
 // In steps, so that the shim can take them before there is a container: prepare() finds the layer and gets it a project
-// id, apply() labels what is in it and sets the limits, carries_label() proves through the mounted root that it is the
-// right one.
+// id, proven through the mounted root, apply() labels what is in it and sets the limits.
 #pragma once
 
 #include "runtime/base/error.h"
@@ -61,6 +60,7 @@ private:
 
     [[nodiscard]] Result<void> take_id(DiskBook& book);
     [[nodiscard]] Result<void> find_limits(DiskBook& book);
+    [[nodiscard]] Result<void> keep_engines_limits(DiskBook& book);
     [[nodiscard]] Result<void> require_same_layer() const;
     [[nodiscard]] Result<void> label_all();
     [[nodiscard]] Result<void> label_layer();

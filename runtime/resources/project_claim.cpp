@@ -42,11 +42,11 @@ std::uint64_t count_files(const Layer& layer, ProjectId id, const std::vector<st
 Result<bool> accounts_for_all(const Layer& layer, ProjectId id, const std::vector<std::string>& files) {
     constexpr int tries = 5;
     constexpr std::chrono::milliseconds interval{10};
+    TRY_ASSIGN(const auto census, count_in_layer(layer, id));
+    const auto labelled = census.labelled + count_files(layer, id, files);
     for (int left = tries;; --left) {
         static_cast<void>(sys::quota_of(layer.upper(), 0));
-        TRY_ASSIGN(const auto census, count_in_layer(layer, id));
         TRY_ASSIGN(const auto quota, sys::quota_of(layer.upper(), id));
-        const auto labelled = census.labelled + count_files(layer, id, files);
         const auto used = quota.used_inodes.value;
         if (used >= labelled && used <= labelled + census.unknown) {
             return true;
@@ -59,6 +59,9 @@ Result<bool> accounts_for_all(const Layer& layer, ProjectId id, const std::vecto
 }
 
 Result<bool> held_by_another(const Layer& layer, ProjectId id, DiskBook& book) {
+    if (id == 0) {
+        return false;
+    }
     TRY_ASSIGN(const auto holder, book.holder(layer.filesystem(), id));
     if (!holder || !holder->alive) {
         return false;
@@ -70,19 +73,22 @@ Result<bool> held_by_another(const Layer& layer, ProjectId id, DiskBook& book) {
     return true;
 }
 
-// Whether this process alone has the free id `id` now.
-Result<bool> try_claim(const Layer& layer, ProjectId id, const ProjectLabel& before) {
+// Whether this process alone has the free id `id` now. One that a record still names is left alone, though it is free:
+// whoever releases that record would take ours for it.
+Result<bool> try_claim(const Layer& layer, ProjectId id, const ProjectLabel& before, DiskBook& book) {
     TRY_ASSIGN(const auto quota, sys::quota_of(layer.upper(), id));
     if (quota != Quota{}) {
         return false;
     }
     TRY(sys::set_project_label(layer.upper(), {.id = id, .inherit = true}));
     const auto claimed = sys::quota_of(layer.upper(), id);
-    if (claimed && claimed->used_inodes.value == 1) {
+    const auto holder = book.holder(layer.filesystem(), id);
+    if (claimed && claimed->used_inodes.value == 1 && holder && !*holder) {
         return true;
     }
     TRY(sys::set_project_label(layer.upper(), before));
     TRY(claimed);
+    TRY(holder);
     return false;
 }
 
@@ -95,7 +101,7 @@ Result<ProjectId> claim_upwards(const Layer& layer, const IdSearch& search, cons
                                 DiskBook& book) {
     const auto start = std::clamp(book.hint(layer.filesystem()).value_or(search.first), search.first, search.last);
     for (auto id = start;;) {
-        TRY_ASSIGN(const auto claimed, try_claim(layer, id, before));
+        TRY_ASSIGN(const auto claimed, try_claim(layer, id, before, book));
         const auto next = id == search.last ? search.first : id + 1;
         if (claimed) {
             book.set_hint(layer.filesystem(), next);
@@ -119,7 +125,7 @@ Result<ProjectId> claim_downwards(const Layer& layer, const IdSearch& search, co
         if (id < search.first || id > search.last) {
             return none_left(search);
         }
-        TRY_ASSIGN(const auto claimed, try_claim(layer, id, before));
+        TRY_ASSIGN(const auto claimed, try_claim(layer, id, before, book));
         if (claimed) {
             return id;
         }
@@ -138,12 +144,12 @@ IdSearch search_for(const std::string& upper_path, const IdRange& range) {
 
 Result<bool> may_adopt(const Layer& layer, const ProjectLabel& upper_label, const std::vector<std::string>& files,
                        DiskBook& book) {
-    if (upper_label.id == 0) {
-        return false;
-    }
-    TRY_ASSIGN(const auto held, held_by_another(layer, upper_label.id, book));
+    // Of work as well: a container reaches upper's label and may have taken it off, but not work's.
     TRY_ASSIGN(const auto work_label, sys::project_label(layer.work()));
-    if (held || work_label.id != upper_label.id || !layer.has_home()) {
+    TRY_ASSIGN(const auto work_held, held_by_another(layer, work_label.id, book));
+    TRY_ASSIGN(const auto upper_held, held_by_another(layer, upper_label.id, book));
+    const bool held = work_held || upper_held;
+    if (upper_label.id == 0 || held || work_label.id != upper_label.id || !layer.has_home()) {
         return false;
     }
     TRY_ASSIGN(const auto home_label, sys::project_label(layer.home()));

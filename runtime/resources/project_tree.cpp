@@ -153,10 +153,12 @@ Result<std::uint64_t> label_tree(BorrowedFd directory, ProjectId id, Top top) {
 }
 
 Result<void> unlabel_tree(BorrowedFd directory, ProjectId id, const ProjectLabel& before) {
-    TRY(walk(directory, [&](const TreeEntry& entry) {
+    TRY(unlabel(directory, true, id, before)); // first: with it alone nothing new gets the id
+    const auto walked = sys::walk_tree(directory, most_layer_entries, [&](const TreeEntry& entry) {
         return entry.file ? unlabel(*entry.file, is_directory(entry), id, before) : unlabel_special(entry, id, before);
-    }));
-    return unlabel(directory, true, id, before);
+    });
+    // What labelling did not get to either.
+    return !walked && walked.error().number == sys::tree_too_large ? Result<void>{} : walked;
 }
 
 } // namespace bulkhead::resources

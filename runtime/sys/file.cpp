@@ -143,19 +143,37 @@ std::string temporary_name(const std::string& name) { return "." + name + ".tmp"
 namespace {
 enum class Synced : bool { no, yes };
 
+Result<bool> is_named(BorrowedFd file, BorrowedFd directory, const std::string& name) {
+    TRY_ASSIGN(const auto status, status_of(file));
+    const auto there = status_at(directory, name);
+    if (!there) {
+        return there.error().number == ENOENT ? Result<bool>(false) : std::unexpected(there.error());
+    }
+    return there->inode == status.inode && there->device == status.device;
+}
+
+Result<void> truncate(BorrowedFd file) {
+    if (call(SYS_ftruncate, file.number(), 0) < 0) {
+        return fail_errno(errno, "ftruncate");
+    }
+    return {};
+}
+
 Result<UniqueFd> open_temporary(BorrowedFd directory, const std::string& name, Synced synced) {
     constexpr unsigned deadline_ms = 1000;
+    constexpr mode_t mode = S_IRUSR | S_IWUSR;
+    if (synced == Synced::no) {
+        return open_at(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
+    }
     for (;;) {
-        TRY_ASSIGN(auto file, open_at(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
-        if (synced == Synced::no) {
-            return file;
-        }
+        TRY_ASSIGN(auto file, open_at(directory, name, O_WRONLY | O_CREAT | O_NOFOLLOW, mode));
         TRY(lock_exclusively(file.borrow(), deadline_ms));
-        TRY_ASSIGN(const auto status, status_of(file.borrow()));
-        if (status.links != 0) {
+        TRY_ASSIGN(const auto still_there, is_named(file.borrow(), directory, name));
+        if (still_there) {
+            TRY(truncate(file.borrow()));
             return file;
         }
-        // Taken for abandoned before it was locked.
+        // Taken for abandoned, or renamed by its writer, before it was locked.
     }
 }
 
@@ -189,12 +207,18 @@ Result<void> replace_file_synced_at(BorrowedFd directory, const std::string& nam
 }
 
 Result<bool> remove_abandoned_at(BorrowedFd directory, const std::string& temporary) {
-    TRY_ASSIGN(const auto file, open_at(directory, temporary, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
-    if (const auto locked = lock_exclusively(file.borrow(), 0); !locked) {
+    const auto file = open_at(directory, temporary, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (!file) {
+        return file.error().number == ENOENT ? Result<bool>(false) : std::unexpected(file.error());
+    }
+    if (const auto locked = lock_exclusively(file->borrow(), 0); !locked) {
         return locked.error().code == Code::busy ? Result<bool>(false) : std::unexpected(locked.error());
     }
-    TRY(unlink_at(directory, temporary));
-    return true;
+    TRY_ASSIGN(const auto still_there, is_named(file->borrow(), directory, temporary));
+    if (still_there) {
+        TRY(unlink_at(directory, temporary));
+    }
+    return still_there;
 }
 
 Result<void> sync(BorrowedFd file) {

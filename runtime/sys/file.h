@@ -63,7 +63,7 @@ void write_to_stderr(std::string_view text);
 // temporary file is locked, so that one that a killed process left can be told, and removed.
 [[nodiscard]] Result<void> replace_file_synced_at(BorrowedFd directory, const std::string& name, std::string_view text);
 
-// Removes the temporary file `temporary` where nobody writes it. False: somebody does.
+// Removes the temporary file `temporary` where nobody writes it. False: somebody does, or has finished it.
 [[nodiscard]] Result<bool> remove_abandoned_at(BorrowedFd directory, const std::string& temporary);
 
 // fsync(2).

@@ -128,6 +128,9 @@ the io.kubernetes.cri keys from the pod"
     container_start
     container_delete
     mkdir "$config.d"
+    container_start
+    container_delete
+    touch "$config.d/10-x.json"
     expect_refused 78 "$config.d: this version of bulkhead reads no drop-ins; put all into $config"
 }
 

@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <vector>
@@ -163,10 +164,11 @@ TEST_CASE("a config that cannot be believed is not ignored (root only)" * doctes
     for (const std::string name : {"config.json", "config.json.d/10-x.json"}) {
         const TemporaryDirectory directory;
         directory.write(name, "{}");
+        REQUIRE(::chmod(directory.path().c_str(), 0777) == 0);
         const auto bundle = bundle_with(directory, R"("io.bulkhead.pids-max":"7")");
         const auto outcome = run_hook(directory, state("created", ours, bundle), create);
         CHECK(outcome.status == 78);
-        CHECK(outcome.error_output.contains(name == "config.json" ? "is not root's alone to write" // /tmp is everyone's
+        CHECK(outcome.error_output.contains(name == "config.json" ? "is not root's alone to write"
                                                                   : "reads no drop-ins"));
         const auto for_another = bundle_with(directory, R"("io.bulkhead.pids-max/other":"7")");
         CHECK(run_hook(directory, state("created", ours, for_another), create).status == 0);

@@ -168,7 +168,8 @@ TEST_CASE("a tree that is too deep is unsupported, with what mends it (root, an 
               findings.expect(!labelled && labelled.error().code == Code::unsupported, "label: code");
               findings.expect_equal(what_of(labelled), words);
               findings.expect_equal(what_of(count_labelled(tree.fd(), id)), words);
-              findings.expect_equal(what_of(unlabel_tree(tree.fd(), id, {})), words);
+              findings.expect_equal(what_of(unlabel_tree(tree.fd(), id, {})),
+                                    ""); // what labelling did not get to either
           }) == "");
 }
 

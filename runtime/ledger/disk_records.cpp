@@ -130,14 +130,14 @@ Result<std::optional<DiskHold>> DiskRecords::holder(const std::string& filesyste
 }
 
 Result<void> DiskRecords::remember(const DiskHold& hold) {
-    TRY_ASSIGN(const auto directory, open_directory(directory_, "disk", IfMissing::make));
+    TRY_ASSIGN(const auto directory, open_directory(directory_, "disk", IfMissing::make_synced));
     const auto text = to_json(DiskRecord{.owner = owner_, .hold = hold});
     return in_context("disk record",
                       sys::replace_file_synced_at(directory.borrow(), name_of(hold.filesystem, hold.id), text));
 }
 
 Result<void> DiskRecords::forget(const std::string& filesystem, ProjectId id) {
-    TRY_ASSIGN(const auto directory, open_directory(directory_, "disk", IfMissing::make));
+    TRY_ASSIGN(const auto directory, open_directory(directory_, "disk", IfMissing::make_synced));
     const auto name = name_of(filesystem, id);
     for (const auto& file : {name, sys::temporary_name(name)}) {
         if (const auto gone = sys::unlink_at(directory.borrow(), file); !gone && !is_missing(gone.error())) {
@@ -162,7 +162,7 @@ void DiskRecords::set_hint(const std::string& filesystem, ProjectId id) {
 }
 
 Result<ProjectId> DiskRecords::next_lower(const std::string& filesystem, ProjectId top, ProjectId step) {
-    TRY_ASSIGN(const auto directory, open_directory(directory_, "marks", IfMissing::make));
+    TRY_ASSIGN(const auto directory, open_directory(directory_, "marks", IfMissing::make_synced));
     TRY(in_context("marks of project ids", sys::lock_exclusively(directory.borrow(), lock_deadline_ms)));
     TRY_ASSIGN(const auto text, read_private_file(directory.borrow(), filesystem, longest_number));
     const auto mark = text ? to_id(*text) : std::nullopt;
@@ -192,7 +192,7 @@ Result<UniqueFd> lock_layer(const std::string& upper) {
 Result<void> DiskRecords::release(const DiskRecord& record) {
     TRY_ASSIGN(const auto lock, lock_layer(record.hold.upper));
     // One at a time: where the layer is gone, poststop and gc could both take the id for the old container's.
-    TRY_ASSIGN(const auto directory, open_directory(directory_, "disk", IfMissing::make));
+    TRY_ASSIGN(const auto directory, open_directory(directory_, "disk", IfMissing::make_synced));
     TRY(in_context("disk records", sys::lock_exclusively(directory.borrow(), lock_deadline_ms)));
     TRY_ASSIGN(const auto now, read(record.hold.filesystem, record.hold.id));
     if (!now || now->owner != record.owner) {

@@ -21,12 +21,8 @@ Result<void> require_private(BorrowedFd file) {
     return {};
 }
 
-// What is synced in a directory lasts only if the directory does.
-Result<void> sync_parent_of(const Result<UniqueFd>& directory) {
-    if (!directory) {
-        return {}; // the caller's error
-    }
-    TRY_ASSIGN(const auto parent, sys::open_at(directory->borrow(), "..", O_RDONLY | O_DIRECTORY));
+Result<void> sync_parent_of(BorrowedFd directory) {
+    TRY_ASSIGN(const auto parent, sys::open_at(directory, "..", O_RDONLY | O_DIRECTORY));
     return sys::sync(parent.borrow());
 }
 
@@ -35,12 +31,14 @@ Result<void> sync_parent_of(const Result<UniqueFd>& directory) {
 Result<UniqueFd> open_private_directory(BorrowedFd parent, const std::string& name, IfMissing if_missing) {
     constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
     auto directory = sys::open_at(parent, name, flags);
-    if (!directory && directory.error().number == ENOENT && if_missing == IfMissing::make) {
+    if (!directory && directory.error().number == ENOENT && if_missing != IfMissing::fail) {
         if (const auto made = sys::make_directory_at(parent, name, S_IRWXU); !made && made.error().number != EEXIST) {
             return std::unexpected(made.error());
         }
         directory = sys::open_at(parent, name, flags);
-        TRY(sync_parent_of(directory));
+        if (directory && if_missing == IfMissing::make_synced) {
+            TRY(sync_parent_of(directory->borrow()));
+        }
     }
     if (directory) {
         TRY(require_private(directory->borrow()));

@@ -12,9 +12,10 @@
 
 namespace bulkhead::ledger {
 
-enum class IfMissing : bool { fail, make };
+enum class IfMissing { fail, make, make_synced };
 
-// Opens the directory `name`; made with mode 0700, and synced, where it is missing and `if_missing` says so.
+// Opens the directory `name`; made with mode 0700 where it is missing and `if_missing` says so, with make_synced for
+// good: what is synced in a directory lasts only if the directory does. The state directory lies on a tmpfs.
 [[nodiscard]] Result<UniqueFd> open_private_directory(BorrowedFd parent, const std::string& name, IfMissing if_missing);
 
 // nullopt where it is not there. More than `most` bytes: Code::malformed_input.

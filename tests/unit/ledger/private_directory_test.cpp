@@ -148,3 +148,11 @@ TEST_CASE("a symlink in place of a file is not followed, and a FIFO does not mak
     ::alarm(0);
     CHECK(!read_private_file(parent.borrow(), "directory", 10));
 }
+
+TEST_CASE("a directory that is made for good has its parent synced, others do not (root only)" * root_only) {
+    const TemporaryDirectory directory;
+    const auto parent = test::open_directory(directory.path());
+    const test::FailingCall failing(SYS_fsync, EIO);
+    CHECK(open_private_directory(parent.borrow(), "a", IfMissing::make));
+    CHECK(open_private_directory(parent.borrow(), "b", IfMissing::make_synced).error().number == EIO);
+}

@@ -161,18 +161,35 @@ void DiskRecords::set_hint(const std::string& filesystem, ProjectId id) {
     }
 }
 
-Result<ProjectId> DiskRecords::next_lower(const std::string& filesystem, ProjectId top, ProjectId step) {
+namespace {
+Result<std::optional<ProjectId>> read_mark(BorrowedFd marks, const std::string& filesystem) {
+    TRY_ASSIGN(const auto text, read_private_file(marks, filesystem, longest_number));
+    const auto id = text ? to_id(*text) : std::nullopt;
+    if (text && !id) {
+        return fail(Code::internal, std::string(disk_directory) + "/marks/" + filesystem +
+                                        " is damaged; remove it when no container of docker's has a disk limit");
+    }
+    return id;
+}
+} // namespace
+
+Result<std::optional<ProjectId>> DiskRecords::mark(const std::string& filesystem) {
+    const auto directory = open_directory(directory_, "marks", IfMissing::fail);
+    if (!directory) {
+        return is_missing(directory.error()) ? Result<std::optional<ProjectId>>(std::nullopt)
+                                             : std::unexpected(directory.error());
+    }
+    return read_mark(directory->borrow(), filesystem);
+}
+
+Result<void> DiskRecords::lower_mark(const std::string& filesystem, ProjectId id) {
     TRY_ASSIGN(const auto directory, open_directory(directory_, "marks", IfMissing::make_synced));
     TRY(in_context("marks of project ids", sys::lock_exclusively(directory.borrow(), lock_deadline_ms)));
-    TRY_ASSIGN(const auto text, read_private_file(directory.borrow(), filesystem, longest_number));
-    const auto mark = text ? to_id(*text) : std::nullopt;
-    if (mark && *mark <= step) {
-        return fail(Code::busy, "no project id is left below " + std::to_string(*mark) +
-                                    "; widen disk.project-ids in the node config");
+    TRY_ASSIGN(const auto lowest, read_mark(directory.borrow(), filesystem));
+    if (lowest && *lowest <= id) {
+        return {};
     }
-    const ProjectId next = mark && *mark <= top ? *mark - step : top;
-    TRY(sys::replace_file_synced_at(directory.borrow(), filesystem, std::to_string(next)));
-    return next;
+    return sys::replace_file_synced_at(directory.borrow(), filesystem, std::to_string(id));
 }
 
 namespace {

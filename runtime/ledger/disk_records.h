@@ -3,7 +3,7 @@
 // lie in /var/lib/bulkhead:
 //
 //   disk/UUID-ID.json   a disk record: synced before the limit is set, removed when it is given back
-//   marks/UUID          the lowest id that was tried in a home of docker's
+//   marks/UUID          the lowest id that a layer in a home of docker's got
 //
 // and, in the state directory, hints/UUID: where the next free id may be. Marks and hints belong to no container, and
 // there is one of each for a file system.
@@ -44,8 +44,8 @@ public:
     [[nodiscard]] Result<void> forget(const std::string& filesystem, sys::ProjectId id) override;
     [[nodiscard]] std::optional<sys::ProjectId> hint(const std::string& filesystem) override;
     void set_hint(const std::string& filesystem, sys::ProjectId id) override;
-    [[nodiscard]] Result<sys::ProjectId> next_lower(const std::string& filesystem, sys::ProjectId top,
-                                                    sys::ProjectId step) override;
+    [[nodiscard]] Result<std::optional<sys::ProjectId>> mark(const std::string& filesystem) override;
+    [[nodiscard]] Result<void> lower_mark(const std::string& filesystem, sys::ProjectId id) override;
 
     [[nodiscard]] Result<std::optional<DiskRecord>> read(const std::string& filesystem, sys::ProjectId id) const;
     // Gives the limits back and removes the record, unless the id has a new owner by now, which may be taking the layer

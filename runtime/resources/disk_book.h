@@ -38,9 +38,10 @@ public:
     // Where to begin looking for a free id. It may be wrong, which costs time and nothing else.
     [[nodiscard]] virtual std::optional<sys::ProjectId> hint(const std::string& filesystem) = 0;
     virtual void set_hint(const std::string& filesystem, sys::ProjectId id) = 0;
-    // A number `step` below the last one that it returned for this file system, over reboots too; `top` at first.
-    [[nodiscard]] virtual Result<sys::ProjectId> next_lower(const std::string& filesystem, sys::ProjectId top,
-                                                            sys::ProjectId step) = 0;
+    // The lowest id that a layer in a home of docker's ever got on this file system; nullopt: none did.
+    [[nodiscard]] virtual Result<std::optional<sys::ProjectId>> mark(const std::string& filesystem) = 0;
+    // On disk, and synced, when it returns. One that is not lower changes nothing.
+    [[nodiscard]] virtual Result<void> lower_mark(const std::string& filesystem, sys::ProjectId id) = 0;
 };
 
 } // namespace bulkhead::resources

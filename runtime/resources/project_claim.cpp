@@ -4,6 +4,7 @@
 #include "runtime/resources/project_tree.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/process.h"
+#include "runtime/sys/random.h"
 #include "runtime/sys/tree.h"
 
 #include <algorithm>
@@ -114,22 +115,51 @@ Result<ProjectId> claim_upwards(const Layer& layer, const IdSearch& search, cons
     }
 }
 
+constexpr ProjectId most_misses = 32;
+
+std::unexpected<Error> none_found(const IdSearch& search, ProjectId below) {
+    return fail(Code::busy, "no free project id from " + std::to_string(search.first) + " was found below " +
+                                std::to_string(below) +
+                                "; look for files with ids in there (repquota -P), or widen disk.project-ids in the "
+                                "node config");
+}
+
+// How far below the mark the next try is. Right below it first. What is taken there is somebody else's, and dockerd
+// would come upon it as it counts up from ours: so with a distance, and not one that a tenant could foresee and take.
+Result<ProjectId> distance(const IdSearch& search, ProjectId misses) {
+    constexpr ProjectId longest_stretch = 4096;
+    const auto stretch =
+        std::clamp<ProjectId>((search.last - search.first) / (most_misses * longest_stretch), 1, longest_stretch);
+    if (misses == 0) {
+        return ProjectId{0};
+    }
+    TRY_ASSIGN(const auto offset, sys::random_below(stretch));
+    return misses * stretch + offset;
+}
+
+// The mark comes down only to what was really claimed, so that ids which somebody holds for a while cost nothing.
 Result<ProjectId> claim_downwards(const Layer& layer, const IdSearch& search, const ProjectLabel& before,
                                   DiskBook& book) {
-    // Ids of ours were never tried before, so one that is taken is somebody else's. From just below it dockerd would
-    // come upon it with its next container.
-    constexpr ProjectId most_room = 65536;
-    const ProjectId room_for_docker = std::clamp<ProjectId>((search.last - search.first) / 1024, 1, most_room);
-    for (ProjectId step = 1;; step = room_for_docker) {
-        TRY_ASSIGN(const auto id, book.next_lower(layer.filesystem(), search.last, step));
-        if (id < search.first || id > search.last) {
-            return none_left(search);
+    TRY_ASSIGN(const auto mark, book.mark(layer.filesystem()));
+    const bool in_range = mark && *mark >= search.first && *mark <= search.last;
+    const ProjectId below = in_range ? *mark : search.last + 1;
+    for (ProjectId misses = 0; misses <= most_misses; ++misses) {
+        TRY_ASSIGN(const auto room, distance(search, misses));
+        if (below - search.first <= room) {
+            break;
         }
+        const ProjectId id = below - 1 - room;
         TRY_ASSIGN(const auto claimed, try_claim(layer, id, before, book));
-        if (claimed) {
-            return id;
+        if (!claimed) {
+            continue;
         }
+        if (auto lowered = book.lower_mark(layer.filesystem(), id); !lowered) {
+            static_cast<void>(sys::set_project_label(layer.upper(), before));
+            return std::unexpected(std::move(lowered).error());
+        }
+        return id;
     }
+    return none_found(search, below);
 }
 
 } // namespace

@@ -274,52 +274,44 @@ TEST_CASE("nobody waits for a hint (root only)" * root_only) {
     CHECK(!book.hint(uuid));
 }
 
-TEST_CASE("marks go down from the top, one by one, each file system by itself (root only)" * root_only) {
+TEST_CASE("a mark comes down and never goes up, each file system's by itself (root only)" * root_only) {
     const Fixture fixture;
     auto book = fixture.book();
-    CHECK(book.next_lower(uuid, 200, 1).value() == 200);
-    CHECK(book.next_lower(uuid, 200, 1).value() == 199);
-    CHECK(fixture.book().next_lower(uuid, 200, 1).value() == 198);
-    CHECK(book.next_lower("another", 200, 1).value() == 200);
-    CHECK(book.next_lower(uuid, 300, 1).value() == 197);
-    CHECK(book.next_lower(uuid, 100, 1).value() == 100); // the range came down
-    CHECK(book.next_lower(uuid, 200, 1).value() == 99);
-    test::write_file(fixture.directory.path("lib/marks/" + std::string(uuid)), "damaged");
-    CHECK(book.next_lower(uuid, 200, 1).value() == 200);
-    for (const long number : {long{SYS_openat}, long{SYS_write}, long{SYS_renameat2}, long{SYS_flock}}) {
+    CHECK(!book.mark(uuid).value());
+    CHECK(book.lower_mark(uuid, 200));
+    CHECK(book.lower_mark(uuid, 300));
+    CHECK(fixture.book().mark(uuid).value() == 200U);
+    CHECK(fixture.book().lower_mark(uuid, 199));
+    CHECK(book.mark(uuid).value() == 199U);
+    CHECK(!book.mark("another").value());
+    for (const long number :
+         {long{SYS_openat}, long{SYS_write}, long{SYS_fsync}, long{SYS_renameat2}, long{SYS_flock}}) {
         const FailingCall failing(number, EIO);
-        CHECK(book.next_lower(uuid, 200, 1).error().number == EIO);
+        CHECK(book.lower_mark(uuid, 100).error().number == EIO);
     }
-    CHECK(book.next_lower(uuid, 200, 1).value() == 199);
+    CHECK(book.mark(uuid).value() == 199U);
+    test::write_file(fixture.directory.path("lib/marks/" + std::string(uuid)), "damaged");
+    CHECK(book.mark(uuid).error().code == Code::internal);
+    CHECK(book.lower_mark(uuid, 100).error().code == Code::internal);
 }
 
-TEST_CASE("many processes at once never get the same mark (root only)" * root_only) {
+TEST_CASE("of many processes that lower a mark at once the lowest counts (root only)" * root_only) {
     const Fixture fixture;
-    constexpr int each = 25;
     std::vector<pid_t> children;
-    for (int child = 0; child < 8; ++child) {
+    for (ProjectId child = 0; child < 8; ++child) {
         children.push_back(::fork());
         if (children.back() == 0) {
             auto book = fixture.book();
-            std::string numbers;
-            for (int i = 0; i < each; ++i) {
-                numbers += std::to_string(book.next_lower(uuid, 1000, 1).value_or(0)) + "\n";
+            for (ProjectId i = 0; i < 25; ++i) {
+                static_cast<void>(book.lower_mark(uuid, 1000 - (i * 8) - child));
             }
-            fixture.directory.write("numbers-" + std::to_string(child), numbers);
             ::_exit(0);
         }
     }
-    std::set<std::string> different;
-    for (int child = 0; child < 8; ++child) {
-        test::wait_for(children[static_cast<std::size_t>(child)]);
-        const auto numbers = fixture.directory.read("numbers-" + std::to_string(child));
-        for (std::size_t begin = 0; begin < numbers.size(); begin = numbers.find('\n', begin) + 1) {
-            different.insert(numbers.substr(begin, numbers.find('\n', begin) - begin));
-        }
+    for (const pid_t child : children) {
+        test::wait_for(child);
     }
-    CHECK(different.size() == 8 * each);
-    CHECK(different.contains("1000"));
-    CHECK(different.contains("801"));
+    CHECK(fixture.book().mark(uuid).value() == 801U);
 }
 
 TEST_CASE("a record whose disk is not there stays, with what mends it (root only)" * root_only) {

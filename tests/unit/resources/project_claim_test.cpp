@@ -302,8 +302,54 @@ TEST_CASE("in docker's home ids are claimed downwards, below the mark (root, XFS
               findings.expect(!refused && refused.error().code == Code::busy, "code");
               findings.expect(!book.hinted, "a hint");
               FakeBook lost;
-              lost.answers_left = 0;
-              findings.expect_equal(to_text(claim_project_id(layer, few_downwards, lost)), "the book is lost");
+              constexpr IdSearch others{.first = 200, .last = 202, .downwards = true};
+              for (const int answers : {0, 1, 2}) { // neither the mark, nor who has the id; the mark cannot be lowered
+                  lost.answers_left = answers;
+                  findings.expect_equal(to_text(claim_project_id(layer, others, lost)), "the book is lost");
+                  findings.expect_equal(label_at(fake.path("diff")), "0");
+              }
+          }) == "");
+}
+
+TEST_CASE("ids in docker's half that a tenant holds for a while are not lost (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(test::on_disk(DiskKind::xfs, "prjquota", [](Findings& findings, Disk& disk) {
+              FakeBook book;
+              const std::vector<std::string> names{"a", "b", "c"};
+              for (const auto& name : names) {
+                  std::filesystem::create_directory(disk.path(name));
+                  const auto id = 100 + static_cast<ProjectId>(name.front() - 'a');
+                  findings.expect(set_label(disk.path(name), {.id = id, .inherit = false}), "label");
+              }
+              FakeLayer fake(disk, "victim", "overlay2");
+              findings.expect(fake.mount(), "overlay");
+              const auto layer = fake.get();
+              findings.expect_equal(to_text(claim_project_id(layer, few_downwards, book)),
+                                    "no free project id from 100 was found below 103; look for files with ids in there "
+                                    "(repquota -P), or widen disk.project-ids in the node config");
+              findings.expect(!book.lowest, "the mark moved");
+              for (const auto& name : names) {
+                  findings.expect(set_label(disk.path(name), {}), "unlabel");
+              }
+              findings.expect_equal(to_text(claim_project_id(layer, few_downwards, book)), "102");
+          }) == "");
+}
+
+TEST_CASE("in docker's home what is somebody else's is passed with a distance (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(test::on_disk(DiskKind::xfs, "prjquota", [](Findings& findings, Disk& disk) {
+              constexpr IdSearch half{.first = 1U << 30U, .last = (1U << 31U) - 1, .downwards = true};
+              findings.expect(set_label(disk.path(), {.id = half.last, .inherit = false}), "label");
+              std::set<ProjectId> different;
+              for (const std::string name : {"a", "b", "c", "d"}) {
+                  FakeBook book; // each as if it were the first
+                  FakeLayer fake(disk, name, "overlay2");
+                  findings.expect(fake.mount(), "overlay");
+                  const auto id = claim_project_id(fake.get(), half, book).value();
+                  findings.expect(id <= half.last - 4096 && id > half.last - 8192, std::to_string(id));
+                  different.insert(id);
+              }
+              findings.expect(different.size() == 4, "it can be foreseen");
           }) == "");
 }
 

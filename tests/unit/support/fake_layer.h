@@ -6,6 +6,7 @@
 #include "runtime/sys/procfs.h"
 #include "support/disk.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
@@ -68,16 +69,20 @@ public:
     }
     std::optional<sys::ProjectId> hint(const std::string&) override { return hinted; }
     void set_hint(const std::string&, sys::ProjectId id) override { hinted = id; }
-    Result<sys::ProjectId> next_lower(const std::string&, sys::ProjectId top, sys::ProjectId step) override {
+    Result<std::optional<sys::ProjectId>> mark(const std::string&) override {
         TRY(answer());
-        mark = mark ? *mark - step : top;
-        return *mark;
+        return lowest;
+    }
+    Result<void> lower_mark(const std::string&, sys::ProjectId id) override {
+        TRY(answer());
+        lowest = lowest ? std::min(*lowest, id) : id;
+        return {};
     }
 
     std::map<Place, resources::DiskHold> holds;
     std::optional<sys::ProjectId> hinted;
-    std::optional<sys::ProjectId> mark;
-    int answers_left = -1; // before it fails; -1: for ever
+    std::optional<sys::ProjectId> lowest; // the mark
+    int answers_left = -1;                // before it fails; -1: for ever
 
 private:
     Result<void> answer() {

@@ -8,85 +8,15 @@
 #include "runtime/sys/tree.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <iterator>
-#include <limits>
 
 namespace bulkhead::resources {
 
 namespace {
 
-using sys::FilesystemType;
 using sys::ProjectLabel;
-using sys::QuotaLimits;
-using sys::QuotaState;
 
 constexpr unsigned lock_deadline_ms = 3000;
-
-std::unexpected<Error> unsupported(std::string what) { return fail(Code::unsupported, std::move(what)); }
-
-std::string type_name(FilesystemType type) { return type == FilesystemType::xfs ? "XFS" : "ext4"; }
-
-// An ext4 without the feature refuses any id but 0, so one is tried, and taken back. Only asked when there is no quota.
-Result<bool> knows_project_ids(const Layer& layer) {
-    TRY_ASSIGN(const auto before, sys::project_label(layer.upper()));
-    const auto tried = sys::set_project_label(layer.upper(), {.id = 1, .inherit = before.inherit});
-    if (!tried) {
-        return tried.error().number == EOPNOTSUPP ? Result<bool>(false) : std::unexpected(tried.error());
-    }
-    TRY(sys::set_project_label(layer.upper(), before));
-    return true;
-}
-
-Result<void> explain_off(const Layer& layer) {
-    if (layer.size().type == FilesystemType::ext4) {
-        TRY_ASSIGN(const auto known, knows_project_ids(layer));
-        if (!known) {
-            return unsupported("the ext4 that holds " + layer.upper_path() +
-                               " lacks the project feature; unmount it and run tune2fs -O project,quota on it");
-        }
-    }
-    return unsupported("the " + type_name(layer.size().type) + " that holds " + layer.upper_path() +
-                       " is mounted without project quotas; mount it with the option prjquota (a remount is not "
-                       "enough on XFS; for a root file system rootflags=prjquota)");
-}
-
-Result<void> explain_accounting(const Layer& layer, const policy::DiskConfig& config) {
-    if (config.enable_enforcement) {
-        return sys::enforce_quota(layer.upper());
-    }
-    if (config.accounting_only) {
-        return {};
-    }
-    return unsupported("the " + type_name(layer.size().type) + " that holds " + layer.upper_path() +
-                       " counts project quotas and enforces none; mount it with prjquota, or set "
-                       "disk.enable-enforcement in the node config");
-}
-
-// Within what the kernel counts with: ext4 refuses 2^63.
-std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
-    constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max();
-    const auto units = value / unit + (value % unit != 0 ? 1 : 0);
-    return std::min(units, most / unit) * unit;
-}
-
-// XFS makes inodes as it needs them, in blocks of files' space; ext4 has a fixed number, so a size gets its share.
-Count implied_inodes(Bytes size, const sys::FilesystemSize& filesystem) {
-    constexpr std::uint64_t bytes_per_inode = 4096;
-    constexpr std::uint64_t least = 1024;
-    auto inodes = size.value / bytes_per_inode;
-    if (filesystem.type == FilesystemType::ext4 && filesystem.bytes.value != 0) {
-        const auto share = static_cast<double>(filesystem.inodes.value) / static_cast<double>(filesystem.bytes.value);
-        inodes = static_cast<std::uint64_t>(static_cast<double>(size.value) * share);
-    }
-    return Count{std::max(inodes, least)};
-}
-
-// 0 is no limit, so it is the loosest.
-std::uint64_t tighter(std::uint64_t a, std::uint64_t b) { return a == 0 || b == 0 ? std::max(a, b) : std::min(a, b); }
-
-// A soft limit stays where it is, or comes down to the hard one.
-std::uint64_t soft_below(std::uint64_t soft, std::uint64_t hard) { return hard == 0 ? soft : std::min(soft, hard); }
 
 bool has_component(std::string_view path, std::string_view component) {
     for (auto at = path.find(component); at != std::string_view::npos; at = path.find(component, at + 1)) {
@@ -101,49 +31,14 @@ bool has_component(std::string_view path, std::string_view component) {
 } // namespace
 
 std::vector<std::string> own_files(const std::vector<std::string>& binds, const std::string& id) {
+    constexpr std::size_t shortest_of_engines = 12;
     std::vector<std::string> files;
+    if (id.size() < shortest_of_engines) {
+        return files;
+    }
     std::ranges::copy_if(binds, std::back_inserter(files),
                          [&](const std::string& path) { return has_component(path, id); });
     return files;
-}
-
-Result<void> require_quota(const Layer& layer, const policy::DiskConfig& config) {
-    if (layer.size().type == FilesystemType::other) {
-        return unsupported("the writable layer (" + layer.upper_path() +
-                           ") is not on XFS or ext4; a disk limit needs one of them, with project quotas");
-    }
-    TRY_ASSIGN(const auto state, sys::quota_state(layer.upper()));
-    switch (state) {
-    case QuotaState::no_kernel_support:
-        return unsupported("the kernel has no quota for " + type_name(layer.size().type) +
-                           " (CONFIG_XFS_QUOTA, CONFIG_QUOTA); run one that has");
-    case QuotaState::off:
-        return explain_off(layer);
-    case QuotaState::accounting:
-        return explain_accounting(layer, config);
-    case QuotaState::enforcing:
-        break;
-    }
-    return {};
-}
-
-QuotaLimits limits_for(const DiskRequest& request, const policy::DiskConfig& config,
-                       const sys::FilesystemSize& filesystem, const sys::Quota& found) {
-    auto limits = found.limits;
-    auto inodes = request.inodes;
-    if (request.size) {
-        limits.hard_bytes.value =
-            tighter(limits.hard_bytes.value, round_up(request.size->value, filesystem.block.value));
-        if (!inodes && config.implied_inodes) {
-            inodes = std::max(implied_inodes(*request.size, filesystem), found.used_inodes);
-        }
-    }
-    if (inodes) {
-        limits.hard_inodes.value = tighter(limits.hard_inodes.value, inodes->value);
-    }
-    limits.soft_bytes.value = soft_below(limits.soft_bytes.value, limits.hard_bytes.value);
-    limits.soft_inodes.value = soft_below(limits.soft_inodes.value, limits.hard_inodes.value);
-    return limits;
 }
 
 Result<DiskLimit> DiskLimit::prepare(Layer layer, const DiskRequest& request, const policy::DiskConfig& config,
@@ -198,11 +93,8 @@ Result<void> DiskLimit::find_limits(DiskBook& book) {
     limited_ = there_ != quota.limits;
     hold_.found = quota.limits;
     hold_.limits = config_.accounting_only ? quota.limits : limits_for(request_, config_, layer_.size(), quota);
-    if (config_.accounting_only) {
-        return {};
-    }
     TRY(keep_engines_limits(book));
-    return require_room(quota);
+    return config_.accounting_only ? Result<void>{} : require_room(quota);
 }
 
 // What the engine had limited by the id that the layer had before ours goes on to hold. Work's is the one to believe,
@@ -217,9 +109,7 @@ Result<void> DiskLimit::keep_engines_limits(DiskBook& book) {
         if (last && last->limits == engines.limits) {
             engines.limits = last->found;
         }
-        auto& ours = hold_.limits;
-        ours.hard_bytes.value = tighter(ours.hard_bytes.value, engines.limits.hard_bytes.value);
-        ours.hard_inodes.value = tighter(ours.hard_inodes.value, engines.limits.hard_inodes.value);
+        hold_.limits = tightened(hold_.limits, engines.limits);
     }
     return {};
 }
@@ -263,7 +153,7 @@ Result<void> DiskLimit::label_files() {
 }
 
 Result<void> DiskLimit::require_room(const sys::Quota& quota) const {
-    if (request_.size && quota.used_bytes.value > round_up(request_.size->value, layer_.size().block.value)) {
+    if (request_.size && quota.used_bytes > in_whole_blocks(*request_.size, layer_.size())) {
         return fail(Code::busy, "the writable layer already holds " + format(quota.used_bytes) + ", more than " +
                                     format(*request_.size) + "; ask for more, or start from a new container");
     }

@@ -7,36 +7,19 @@
 #pragma once
 
 #include "runtime/base/error.h"
-#include "runtime/base/units.h"
 #include "runtime/policy/config.h"
 #include "runtime/resources/disk_book.h"
+#include "runtime/resources/disk_quota.h"
 #include "runtime/resources/layer.h"
 
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace bulkhead::resources {
 
-struct DiskRequest {
-    std::optional<Bytes> size;
-    std::optional<Count> inodes;
-    // Files outside of the layer that engines write for this container alone and bind into it (/etc/hosts): they count
-    // where the config says so, and may carry the layer's id in any case. See own_files().
-    std::vector<std::string> files;
-};
-
-// Of the sources of a container's bind mounts those that can only be its own: a directory of the path is its id.
+// Of the sources of a container's bind mounts those that can only be its own: a directory of the path is its id, one as
+// long as engines make them. A short one, chosen by hand, could be a directory's name like any other.
 [[nodiscard]] std::vector<std::string> own_files(const std::vector<std::string>& binds, const std::string& id);
-
-// Whether the quotas of the layer's file system can serve, and which of the many reasons it is where they cannot
-// (Code::unsupported). Switches enforcement on where the config says so.
-[[nodiscard]] Result<void> require_quota(const Layer& layer, const policy::DiskConfig& config);
-
-// The limits to set: rounded up to blocks of the file system, with the inode limit that a size implies (empty files
-// fill a disk too), and never looser than `found`.
-[[nodiscard]] sys::QuotaLimits limits_for(const DiskRequest& request, const policy::DiskConfig& config,
-                                          const sys::FilesystemSize& filesystem, const sys::Quota& found);
 
 class DiskLimit {
 public:

@@ -24,70 +24,30 @@ using sys::FilesystemType;
 using sys::ProjectId;
 using sys::Quota;
 using sys::QuotaLimits;
+using test::both_of;
 using test::Disk;
 using test::DiskKind;
 using test::FailingCall;
 using test::FakeBook;
 using test::FakeLayer;
 using test::Findings;
+using test::inodes_of;
 using test::label_at;
+using test::limits;
+using test::needs_ext4_quota;
+using test::needs_xfs_quota;
+using test::on_layer;
+using test::refusal;
 using test::set_label;
+using test::size_of;
+using test::to_text;
 using test::what_of;
 
 namespace {
 
-const auto needs_xfs = doctest::skip(!test::can_mount_xfs());
-const auto needs_ext4 = doctest::skip(!test::can_mount_ext4());
-const auto needs_xfs_quota = doctest::skip(!test::can_limit_xfs());
-const auto needs_ext4_quota = doctest::skip(!test::can_limit_ext4());
-
 constexpr std::uint64_t kibibyte = 1U << 10U;
 constexpr std::uint64_t mebibyte = 1U << 20U;
 constexpr ProjectId first_id = 1U << 30U;
-
-constexpr FilesystemSize xfs{
-    .type = FilesystemType::xfs, .bytes = Bytes{1U << 30U}, .block = Bytes{4096}, .inodes = Count{1000}};
-constexpr FilesystemSize ext4{
-    .type = FilesystemType::ext4, .bytes = Bytes{1U << 30U}, .block = Bytes{1024}, .inodes = Count{1U << 16U}};
-
-QuotaLimits limits(std::uint64_t hard_bytes, std::uint64_t soft_bytes, std::uint64_t hard_inodes,
-                   std::uint64_t soft_inodes) {
-    return {.hard_bytes = Bytes{hard_bytes},
-            .soft_bytes = Bytes{soft_bytes},
-            .hard_inodes = Count{hard_inodes},
-            .soft_inodes = Count{soft_inodes}};
-}
-
-std::string to_text(const QuotaLimits& some) {
-    return std::to_string(some.hard_bytes.value) + " " + std::to_string(some.soft_bytes.value) + " " +
-           std::to_string(some.hard_inodes.value) + " " + std::to_string(some.soft_inodes.value);
-}
-
-DiskRequest size_of(std::uint64_t size) { return {.size = Bytes{size}, .inodes = {}, .files = {}}; }
-DiskRequest inodes_of(std::uint64_t inodes) { return {.size = {}, .inodes = Count{inodes}, .files = {}}; }
-DiskRequest both_of(std::uint64_t size, std::uint64_t inodes) {
-    return {.size = Bytes{size}, .inodes = Count{inodes}, .files = {}};
-}
-
-std::string limits_of(const DiskRequest& request, const FilesystemSize& filesystem, const QuotaLimits& found = {},
-                      std::uint64_t used_inodes = 0, const DiskConfig& config = {}) {
-    return to_text(limits_for(request, config, filesystem,
-                              Quota{.limits = found, .used_bytes = {}, .used_inodes = Count{used_inodes}}));
-}
-
-std::string on_layer(const std::string& options, const std::function<void(Findings&, Disk&, FakeLayer&)>& body,
-                     DiskKind kind = DiskKind::xfs) {
-    return test::on_disk(kind, options, [&](Findings& findings, Disk& disk) {
-        FakeLayer fake(disk);
-        findings.expect(fake.mount(), "overlay");
-        body(findings, disk, fake);
-    });
-}
-
-std::string refusal(Findings& findings, const Result<void>& refused, Code code = Code::unsupported) {
-    findings.expect(!refused && refused.error().code == code, "not refused, or not with that code");
-    return what_of(refused);
-}
 
 std::string limits_on(const Disk& disk, ProjectId id = first_id) {
     const auto quota = sys::quota_of(disk.root(), id);
@@ -144,120 +104,6 @@ std::uint64_t fill(const std::string& path) {
 }
 
 } // namespace
-
-TEST_CASE("limits: a size is rounded up to blocks, and implies inodes") {
-    CHECK(limits_of(size_of(8 * mebibyte), xfs) == "8388608 0 2048 0");
-    CHECK(limits_of(size_of(8 * mebibyte + 1), xfs) == "8392704 0 2048 0");
-    CHECK(limits_of(size_of(1), xfs) == "4096 0 1024 0"); // never less than 1024 implied
-    CHECK(limits_of(size_of(1), ext4) == "1024 0 1024 0");
-    CHECK(limits_of(size_of(512 * mebibyte), ext4) == "536870912 0 32768 0");     // its share of what ext4 has
-    CHECK(limits_of(size_of(8 * mebibyte), xfs, {}, 5000) == "8388608 0 5000 0"); // what is there may stay
-    CHECK(limits_of(size_of(INT64_MAX), xfs) == "9223372036854771712 0 2251799813685247 0");
-    auto nothing = ext4;
-    nothing.bytes = {};
-    CHECK(limits_of(size_of(8 * mebibyte), nothing) == "8388608 0 2048 0");
-    const DiskConfig bytes_alone{.implied_inodes = false};
-    CHECK(limits_of(size_of(8 * mebibyte), xfs, {}, 5000, bytes_alone) == "8388608 0 0 0");
-}
-
-TEST_CASE("limits: inodes that were asked for are taken as they are") {
-    CHECK(limits_of(inodes_of(7), xfs) == "0 0 7 0");
-    CHECK(limits_of(both_of(8 * mebibyte, 7), xfs) == "8388608 0 7 0");
-    CHECK(limits_of(both_of(8 * mebibyte, 7), xfs, {}, 5000) == "8388608 0 7 0");
-    CHECK(limits_of({}, xfs) == "0 0 0 0");
-    CHECK(limits_of({}, xfs, limits(1, 2, 3, 4)) == "1 1 3 3");
-}
-
-TEST_CASE("limits are never looser than what was there, and soft ones never above hard ones") {
-    CHECK(limits_of(both_of(8 * mebibyte, 70), xfs, limits(4 * mebibyte, 0, 60, 0)) == "4194304 0 60 0");
-    CHECK(limits_of(both_of(4 * mebibyte, 60), xfs, limits(8 * mebibyte, 0, 70, 0)) == "4194304 0 60 0");
-    CHECK(limits_of(size_of(8 * mebibyte), xfs, limits(0, 0, 60, 0)) == "8388608 0 60 0");
-    CHECK(limits_of(both_of(4 * mebibyte, 60), xfs, limits(0, 5 * mebibyte, 0, 61)) == "4194304 4194304 60 60");
-    CHECK(limits_of(both_of(4 * mebibyte, 60), xfs, limits(0, mebibyte, 0, 5)) == "4194304 1048576 60 5");
-    CHECK(limits_of(inodes_of(60), xfs, limits(0, mebibyte, 0, 0)) == "0 1048576 60 0");
-}
-
-TEST_CASE("a layer that is not on XFS or ext4 (root, an XFS of its own)" * needs_xfs) {
-    CHECK(test::on_disk(DiskKind::xfs, "", [](Findings& findings, Disk& disk) {
-              findings.expect(disk.tmpfs(disk.path("memory")), "tmpfs");
-              FakeLayer fake(disk, "a", "memory/overlay");
-              findings.expect(fake.mount(), "overlay");
-              const auto layer = fake.get();
-              findings.expect_equal(refusal(findings, require_quota(layer, {})),
-                                    "the writable layer (" + fake.path("diff") +
-                                        ") is not on XFS or ext4; a disk limit needs one of them, with project quotas");
-          }) == "");
-}
-
-TEST_CASE("a disk without quotas: the kernel's fault or the mount's (root, an XFS of its own)" * needs_xfs) {
-    CHECK(on_layer("", [](Findings& findings, Disk&, FakeLayer& fake) {
-              const auto layer = fake.get();
-              const auto what = refusal(findings, require_quota(layer, {}));
-              findings.expect_equal(
-                  what, test::can_limit_xfs()
-                            ? "the XFS that holds " + fake.path("diff") +
-                                  " is mounted without project quotas; mount it with the option prjquota (a remount is "
-                                  "not enough on XFS; for a root file system rootflags=prjquota)"
-                            : "the kernel has no quota for XFS (CONFIG_XFS_QUOTA, CONFIG_QUOTA); run one that has");
-              FakeBook book;
-              const auto limit = prepare(fake, size_of(mebibyte), book);
-              findings.expect_equal(what_of(limit), what);
-              findings.expect_equal(label_at(fake.path("diff")), "0");
-              const FailingCall failing(SYS_quotactl_fd, EIO);
-              findings.expect_equal(refusal(findings, require_quota(layer, {}), Code::system),
-                                    "read the state of quotas: Input/output error");
-          }) == "");
-}
-
-namespace {
-int calls = 0;
-// As a kernel with quotas that are not used: the first command does not exist, the second does nothing.
-int quotas_not_used(long number) {
-    return number == SYS_quotactl_fd && ++calls % 2 == 1 ? ENOSYS : (number == SYS_quotactl_fd ? EINVAL : 0);
-}
-} // namespace
-
-TEST_CASE("an ext4 without quotas: the feature's fault or the mount's, and no label stays "
-          "(root, an ext4 of its own)" *
-          needs_ext4) {
-    for (const auto kind : {DiskKind::ext4, DiskKind::ext4_without_projects}) {
-        CHECK(on_layer(
-                  "",
-                  [&](Findings& findings, Disk&, FakeLayer& fake) {
-                      const auto layer = fake.get();
-                      sys::intercept(&quotas_not_used);
-                      const auto required = require_quota(layer, {});
-                      sys::intercept(nullptr);
-                      const auto begin = "the ext4 that holds " + fake.path("diff");
-                      findings.expect_equal(
-                          refusal(findings, required),
-                          kind == DiskKind::ext4
-                              ? begin + " is mounted without project quotas; mount it with the option prjquota (a "
-                                        "remount is not enough on XFS; for a root file system rootflags=prjquota)"
-                              : begin +
-                                    " lacks the project feature; unmount it and run tune2fs -O project,quota on it");
-                      findings.expect_equal(label_at(fake.path("diff")), "0");
-                  },
-                  kind) == "");
-    }
-}
-
-TEST_CASE("quotas that only count: refused, switched on, or enough, as the config says "
-          "(root, XFS with project quotas)" *
-          needs_xfs_quota) {
-    CHECK(on_layer("pqnoenforce", [](Findings& findings, Disk& disk, FakeLayer& fake) {
-              const auto layer = fake.get();
-              findings.expect_equal(refusal(findings, require_quota(layer, {})),
-                                    "the XFS that holds " + fake.path("diff") +
-                                        " counts project quotas and enforces none; mount it with prjquota, or set "
-                                        "disk.enable-enforcement in the node config");
-              findings.expect_equal(what_of(require_quota(layer, {.accounting_only = true})), "");
-              findings.expect(sys::quota_state(disk.root()) == sys::QuotaState::accounting, "switched on");
-              findings.expect_equal(what_of(require_quota(layer, {.enable_enforcement = true})), "");
-              findings.expect(sys::quota_state(disk.root()) == sys::QuotaState::enforcing, "not switched on");
-              findings.expect_equal(what_of(require_quota(layer, {})), "");
-          }) == "");
-}
 
 namespace {
 
@@ -374,6 +220,62 @@ TEST_CASE("a config that counts alone sets no limit and labels all the same (roo
               findings.expect(labels(fake).ends_with(" " + std::to_string(first_id)), "labels");
               findings.expect(book.holds.size() == 1, "the book");
           }) == "");
+}
+
+namespace {
+constexpr ProjectId engines_id = 555;
+
+// As an engine with a limit of its own leaves it: upper and work carry its id, and the store's home does not.
+void label_as_engine(Findings& findings, const Disk& disk, const FakeLayer& fake) {
+    for (const std::string part : {"diff", "diff/file", "work", "work/work"}) {
+        findings.expect(set_label(fake.path(part), {.id = engines_id, .inherit = !part.ends_with("file")}), part);
+    }
+    const auto theirs = limits(512 * kibibyte, 0, 40, 0);
+    findings.expect_equal(what_of(sys::set_quota_limits(disk.root(), engines_id, theirs)), "");
+    std::filesystem::create_directory(disk.path("neighbour"));
+    findings.expect(set_label(disk.path("neighbour"), {.id = engines_id, .inherit = false}), "neighbour");
+}
+} // namespace
+
+TEST_CASE("an engine's limit holds on a layer that gets another id, whoever spoilt its own "
+          "(root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_filled_layer([](Findings& findings, Disk& disk, FakeLayer& fake, FakeBook& book) {
+              label_as_engine(findings, disk, fake);
+              for (const DiskConfig& config : {DiskConfig{}, DiskConfig{.accounting_only = true}}) {
+                  auto limit = prepare(fake, both_of(8 * mebibyte, 80), book, config);
+                  findings.expect_equal(what_of(limit->apply(book)), "");
+                  findings.expect_equal(label_at(fake.path("diff")), std::to_string(first_id) + "+");
+                  findings.expect_equal(limits_on(disk), "524288 0 40 0");
+                  findings.expect_equal(what_of(limit->undo(book)), "");
+                  findings.expect_equal(limits_on(disk), "0 0 0 0");
+              }
+              // The container took the id off its own root directory.
+              findings.expect(set_label(fake.path("diff"), {}), "spoil");
+              findings.expect_equal(what_of(put_up(fake, size_of(8 * mebibyte), book)), "");
+              findings.expect_equal(limits_on(disk), "524288 0 40 0");
+          }) == "");
+}
+
+TEST_CASE("a container that gave its root directory somebody else's id does not charge him when it is refused "
+          "(root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_filled_layer([](Findings& findings, Disk& disk, FakeLayer& fake, FakeBook& book) {
+              findings.expect(set_label(fake.path("diff"), {.id = 777, .inherit = true}), "label");
+              const auto refused = put_up(fake, size_of(4 * kibibyte), book);
+              findings.expect(!refused && refused.error().code == Code::busy, "not refused");
+              findings.expect_equal(labels(fake), "0 0 0");
+              findings.expect(sys::quota_of(disk.root(), 777) == Quota{}, "charged");
+              findings.expect(sys::quota_of(disk.root(), first_id) == Quota{}, "our id is not free");
+          }) == "");
+}
+
+TEST_CASE("files that are the container's own, by an id that only an engine gives") {
+    const std::string id = "ba965b933f7ae1e56f9662420ebcd8fb";
+    const std::vector<std::string> binds{"/x/" + id + "/hosts", "/x/" + id, "/x/" + id + "0/hosts", id + "/hosts",
+                                         "/etc/hosts"};
+    CHECK(resources::own_files(binds, id) == std::vector<std::string>{binds[0]});
+    CHECK(resources::own_files(binds, "etc").empty());
 }
 
 TEST_CASE("what lies where upper was is not labelled for good (root, XFS with project quotas)" * needs_xfs_quota) {

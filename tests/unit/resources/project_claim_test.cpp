@@ -27,28 +27,18 @@ using test::FakeBook;
 using test::FakeLayer;
 using test::Findings;
 using test::label_at;
+using test::needs_ext4_quota;
+using test::needs_xfs;
+using test::needs_xfs_quota;
+using test::on_layer;
 using test::set_label;
 using test::what_of;
 
 namespace {
 
-const auto needs_xfs = doctest::skip(!test::can_mount_xfs());
-const auto needs_xfs_quota = doctest::skip(!test::can_limit_xfs());
-const auto needs_ext4_quota = doctest::skip(!test::can_limit_ext4());
-
 constexpr sys::ProjectLabel ours{.id = 4711, .inherit = true};
 constexpr IdSearch few{.first = 100, .last = 102, .downwards = false};
 constexpr IdSearch few_downwards{.first = 100, .last = 102, .downwards = true};
-
-// Layer "a" of a home, mounted.
-std::string on_layer(const std::string& options, const std::function<void(Findings&, Disk&, FakeLayer&)>& body,
-                     DiskKind kind = DiskKind::xfs) {
-    return test::on_disk(kind, options, [&](Findings& findings, Disk& disk) {
-        FakeLayer fake(disk);
-        findings.expect(fake.mount(), "overlay");
-        body(findings, disk, fake);
-    });
-}
 
 std::string to_text(const Result<bool>& result) { return result ? (*result ? "yes" : "no") : what_of(result); }
 std::string to_text(const Result<ProjectId>& result) { return result ? std::to_string(*result) : what_of(result); }
@@ -150,6 +140,25 @@ TEST_CASE("where there are no quotas nothing is claimed and nothing stays labell
               findings.expect(!claim_project_id(layer, few_downwards, book), "claimed downwards");
               findings.expect_equal(label_at(fake.path("diff")), "0");
               findings.expect(!book.hinted, "hint");
+          }) == "");
+}
+
+TEST_CASE("a layer whose container took the id off its root directory is busy all the same (root, an XFS of its own)" *
+          needs_xfs) {
+    CHECK(on_layer("", [](Findings& findings, Disk&, FakeLayer& fake) {
+              findings.expect(set_label(fake.path("work"), ours), "label");
+              FakeBook book;
+              book.holds[{test::disk_uuid, ours.id}] = hold_of(fake, fake.path("diff"), true);
+              const auto refused = may_adopt(fake.get(), {}, {}, book);
+              findings.expect(!refused && refused.error().code == Code::busy, "not busy");
+          }) == "");
+}
+
+TEST_CASE("a free id that a record still names is left alone (root, XFS with project quotas)" * needs_xfs_quota) {
+    CHECK(on_layer("prjquota", [](Findings& findings, Disk&, FakeLayer& fake) {
+              FakeBook book;
+              book.holds[{test::disk_uuid, few.first}] = hold_of(fake, "/gone", false);
+              findings.expect_equal(to_text(claim_project_id(fake.get(), few, book)), std::to_string(few.first + 1));
           }) == "");
 }
 

@@ -49,6 +49,7 @@ public:
     Disk(const Disk&) = delete;
     Disk& operator=(const Disk&) = delete;
     ~Disk() {
+        root_ = UniqueFd();
         while (!mounts_.empty()) {
             unmount(mounts_.back());
         }
@@ -79,7 +80,8 @@ public:
     bool remount(const std::string& options) const { return run_command("mount -o remount," + options + " " + path()); }
     bool unmount(std::string place) { // by value: it may be one of those that are kept
         std::erase(mounts_, place);
-        return ::umount2(place.c_str(), MNT_DETACH) == 0;
+        // At once where it can be: an XFS that is still being taken down keeps its UUID from the next test's.
+        return ::umount2(place.c_str(), 0) == 0 || ::umount2(place.c_str(), MNT_DETACH) == 0;
     }
 
 private:

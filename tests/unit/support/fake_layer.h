@@ -2,11 +2,14 @@
 #pragma once
 
 #include "runtime/resources/disk_book.h"
+#include "runtime/resources/disk_quota.h"
 #include "runtime/resources/layer.h"
 #include "runtime/sys/procfs.h"
 #include "support/disk.h"
 
 #include <algorithm>
+#include <doctest/doctest.h>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -89,5 +92,46 @@ private:
         return answers_left < 0 || answers_left-- > 0 ? Result<void>{} : fail(Code::system, "the book is lost");
     }
 };
+
+inline const auto needs_xfs = doctest::skip(!can_mount_xfs());
+inline const auto needs_ext4 = doctest::skip(!can_mount_ext4());
+inline const auto needs_xfs_quota = doctest::skip(!can_limit_xfs());
+inline const auto needs_ext4_quota = doctest::skip(!can_limit_ext4());
+
+inline sys::QuotaLimits limits(std::uint64_t hard_bytes, std::uint64_t soft_bytes, std::uint64_t hard_inodes,
+                               std::uint64_t soft_inodes) {
+    return {.hard_bytes = Bytes{hard_bytes},
+            .soft_bytes = Bytes{soft_bytes},
+            .hard_inodes = Count{hard_inodes},
+            .soft_inodes = Count{soft_inodes}};
+}
+
+inline std::string to_text(const sys::QuotaLimits& some) {
+    return std::to_string(some.hard_bytes.value) + " " + std::to_string(some.soft_bytes.value) + " " +
+           std::to_string(some.hard_inodes.value) + " " + std::to_string(some.soft_inodes.value);
+}
+
+inline resources::DiskRequest size_of(std::uint64_t size) { return {.size = Bytes{size}, .inodes = {}, .files = {}}; }
+inline resources::DiskRequest inodes_of(std::uint64_t inodes) {
+    return {.size = {}, .inodes = Count{inodes}, .files = {}};
+}
+inline resources::DiskRequest both_of(std::uint64_t size, std::uint64_t inodes) {
+    return {.size = Bytes{size}, .inodes = Count{inodes}, .files = {}};
+}
+
+// Layer "a" of a home, mounted.
+inline std::string on_layer(const std::string& options, const std::function<void(Findings&, Disk&, FakeLayer&)>& body,
+                            DiskKind kind = DiskKind::xfs) {
+    return on_disk(kind, options, [&](Findings& findings, Disk& disk) {
+        FakeLayer fake(disk);
+        findings.expect(fake.mount(), "overlay");
+        body(findings, disk, fake);
+    });
+}
+
+inline std::string refusal(Findings& findings, const Result<void>& refused, Code code = Code::unsupported) {
+    findings.expect(!refused && refused.error().code == code, "not refused, or not with that code");
+    return what_of(refused);
+}
 
 } // namespace bulkhead::test

@@ -52,7 +52,7 @@ int run_create_runtime(const oci::State& state, const Arguments& arguments, cons
 }
 
 // 0, whatever happened: runc from 1.2 on fails the deletion of a container that is gone already. The receipt stays, and
-// is released when the next container of its id starts.
+// is released by gc, or when the next container of its id starts.
 int poststop_failed(const Report& report, const Error& error) {
     report.warning(error.what);
     return 0;

@@ -3,7 +3,10 @@
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <cstdio>
+#include <exception>
 #include <fmt/format.h>
+#include <iostream>
 
 namespace {
 
@@ -19,9 +22,7 @@ void add_global_options(CLI::App& app, bulkhead::cli::Options& options) {
         ->capture_default_str();
 }
 
-} // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
     CLI::App app("What containers may take from this node, and what they left", "bulkhead");
     bulkhead::cli::Options options;
     int status = bulkhead::cli::done;
@@ -34,4 +35,20 @@ int main(int argc, char** argv) {
         return app.exit(error) == 0 ? 0 : usage_error;
     }
     return status;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    try {
+        const int status = run(argc, argv);
+        if (std::fflush(stdout) != 0) {
+            std::perror("bulkhead: standard output");
+            return bulkhead::cli::something_wrong;
+        }
+        return status;
+    } catch (const std::exception& error) {
+        std::cerr << "bulkhead: " << error.what() << '\n';
+        return bulkhead::cli::something_wrong;
+    }
 }

@@ -38,8 +38,8 @@ public:
     [[nodiscard]] Result<void> undo(DiskBook& book);
 
 private:
-    DiskLimit(Layer layer, const DiskRequest& request, const policy::DiskConfig& config)
-        : layer_(std::move(layer)), request_(request), config_(config) {}
+    DiskLimit(Layer layer, DiskRequest request, const policy::DiskConfig& config)
+        : layer_(std::move(layer)), request_(std::move(request)), config_(config) {}
 
     [[nodiscard]] Result<void> take_id(DiskBook& book);
     [[nodiscard]] Result<void> find_limits(DiskBook& book);

@@ -26,7 +26,9 @@ class DiskBook {
 public:
     DiskBook() = default;
     DiskBook(const DiskBook&) = delete;
+    DiskBook(DiskBook&&) = delete;
     DiskBook& operator=(const DiskBook&) = delete;
+    DiskBook& operator=(DiskBook&&) = delete;
     virtual ~DiskBook() = default;
 
     // Who was last known to have the id; nullopt: nobody of ours.

@@ -27,7 +27,7 @@ std::string without_backslashes(std::string_view text) {
 }
 
 std::string absolute(const std::string& option, const sys::MountInfo& mount) {
-    const auto path = without_backslashes(option);
+    auto path = without_backslashes(option);
     if (path.starts_with('/')) {
         return path;
     }

@@ -134,7 +134,7 @@ Result<ProjectId> distance(const IdSearch& search, ProjectId misses) {
         return ProjectId{0};
     }
     TRY_ASSIGN(const auto offset, sys::random_below(stretch));
-    return misses * stretch + offset;
+    return (misses * stretch) + offset;
 }
 
 // The mark comes down only to what was really claimed, so that ids which somebody holds for a while cost nothing.

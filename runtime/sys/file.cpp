@@ -179,8 +179,8 @@ Result<UniqueFd> open_temporary(BorrowedFd directory, const std::string& name, S
 
 Result<void> replace_file(BorrowedFd directory, const std::string& name, std::string_view text, Synced synced) {
     const auto temporary = temporary_name(name);
+    TRY_ASSIGN(const auto file, open_temporary(directory, temporary, synced)); // else it may be another's
     const auto write = [&]() -> Result<void> {
-        TRY_ASSIGN(const auto file, open_temporary(directory, temporary, synced));
         TRY(write_all(file.borrow(), text));
         if (synced == Synced::yes) {
             TRY(sync(file.borrow()));

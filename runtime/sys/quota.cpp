@@ -19,7 +19,7 @@ long quotactl(BorrowedFd directory, unsigned command, ProjectId id, void* argume
 }
 
 Bytes bytes(std::uint64_t units) { return Bytes{units * unit}; }
-std::uint64_t units(Bytes bytes) { return bytes.value / unit + (bytes.value % unit != 0 ? 1 : 0); }
+std::uint64_t units(Bytes bytes) { return (bytes.value / unit) + (bytes.value % unit != 0 ? 1 : 0); }
 
 // Q_XQUOTASYNC does nothing where there is quota code for the file system, used or not (fs/quota/quota.c).
 Result<QuotaState> why_off(BorrowedFd directory) {

@@ -21,7 +21,7 @@ namespace bulkhead::sys {
 [[nodiscard]] Result<UniqueFd> clone_without_submounts(BorrowedFd directory);
 
 struct TreeEntry {
-    BorrowedFd directory; // where it lies
+    BorrowedFd directory = BorrowedFd(-1); // where it lies
     const std::string& name;
     FileStatus status;
     std::optional<BorrowedFd> file; // opened for reading; not for symlinks, FIFOs, sockets and devices

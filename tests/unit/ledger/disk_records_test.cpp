@@ -35,7 +35,7 @@ const auto root_only = doctest::skip(geteuid() != 0);
 const auto needs_xfs = doctest::skip(!test::can_mount_xfs());
 const auto needs_xfs_quota = doctest::skip(!test::can_limit_xfs());
 
-constexpr auto uuid = test::disk_uuid;
+const auto& uuid = test::disk_uuid();
 
 DiskHold hold(ProjectId id = 4711) {
     return {.filesystem = uuid,

@@ -39,7 +39,7 @@ std::string to_text(const Result<Released>& released) {
 }
 
 DiskHold hold_of(const Disk& disk) {
-    return {.filesystem = test::disk_uuid,
+    return {.filesystem = test::disk_uuid(),
             .id = id,
             .upper = disk.path("upper"),
             .found = found,

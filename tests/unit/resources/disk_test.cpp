@@ -120,7 +120,7 @@ void check_limit(Findings& findings, Disk& disk, FakeLayer& fake, FakeBook& book
     findings.expect_equal(labels(fake),
                           std::to_string(first_id) + "+ " + std::to_string(first_id) + "+ " + std::to_string(first_id));
     findings.expect_equal(limits_on(disk), "1048576 0 50 0");
-    const auto& hold = book.holds[{test::disk_uuid, first_id}];
+    const auto& hold = book.holds[{test::disk_uuid(), first_id}];
     findings.expect(hold.limits == limits(mebibyte, 0, 50, 0) && hold.found == QuotaLimits{}, "the book");
     const auto written = fill(fake.merged("more"));
     findings.expect(written > 700 * kibibyte && written < mebibyte, "written: " + std::to_string(written));

@@ -88,7 +88,7 @@ TEST_CASE("a layer is found, with its home and its disk (root, an XFS of its own
               findings.expect(sys::status_of(layer->work())->inode == inode_of(fake.path("work")), "work");
               findings.expect(layer->has_home(), "no home");
               findings.expect(sys::status_of(layer->home())->inode == inode_of(disk.path("overlay")), "home");
-              findings.expect_equal(layer->filesystem(), test::disk_uuid);
+              findings.expect_equal(layer->filesystem(), test::disk_uuid());
               findings.expect(layer->size().type == sys::FilesystemType::xfs, "type");
               findings.expect(layer->device() == sys::status_of(disk.root())->device, "device");
               findings.expect(sys::project_label(layer->merged()).has_value(), "merged is not opened for reading");

@@ -6,9 +6,7 @@
 #include "support/failing_call.h"
 #include "support/fake_layer.h"
 
-#include <algorithm>
 #include <doctest/doctest.h>
-#include <functional>
 #include <set>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -119,7 +117,7 @@ TEST_CASE("an id that a living container holds is not adopted, and its very laye
               findings.expect(label_whole(fake, ours.id), "label");
               findings.expect_equal(adopts_after(fake, hold_of(fake, "/another/layer", true)), "no");
               FakeBook same;
-              same.holds[{test::disk_uuid, ours.id}] = hold_of(fake, fake.path("diff"), true);
+              same.holds[{test::disk_uuid(), ours.id}] = hold_of(fake, fake.path("diff"), true);
               const auto layer = fake.get();
               const auto refused = may_adopt(layer, ours, {}, same);
               findings.expect(!refused && refused.error().code == Code::busy, "code");
@@ -148,7 +146,7 @@ TEST_CASE("a layer whose container took the id off its root directory is busy al
     CHECK(on_layer("", [](Findings& findings, Disk&, FakeLayer& fake) {
               findings.expect(set_label(fake.path("work"), ours), "label");
               FakeBook book;
-              book.holds[{test::disk_uuid, ours.id}] = hold_of(fake, fake.path("diff"), true);
+              book.holds[{test::disk_uuid(), ours.id}] = hold_of(fake, fake.path("diff"), true);
               const auto refused = may_adopt(fake.get(), {}, {}, book);
               findings.expect(!refused && refused.error().code == Code::busy, "not busy");
           }) == "");
@@ -157,7 +155,7 @@ TEST_CASE("a layer whose container took the id off its root directory is busy al
 TEST_CASE("a free id that a record still names is left alone (root, XFS with project quotas)" * needs_xfs_quota) {
     CHECK(on_layer("prjquota", [](Findings& findings, Disk&, FakeLayer& fake) {
               FakeBook book;
-              book.holds[{test::disk_uuid, few.first}] = hold_of(fake, "/gone", false);
+              book.holds[{test::disk_uuid(), few.first}] = hold_of(fake, "/gone", false);
               findings.expect_equal(to_text(claim_project_id(fake.get(), few, book)), std::to_string(few.first + 1));
           }) == "");
 }
@@ -408,97 +406,5 @@ TEST_CASE("a claim that fails anywhere leaves the label as it was (root, XFS wit
                       }
                   }
               }
-          }) == "");
-}
-
-namespace {
-
-std::string rival;
-int looks = 0;
-// Between our labelling and our second look another process takes the same id.
-int take_it_too(long number) {
-    if (number == SYS_quotactl_fd && ++looks == 2) {
-        static_cast<void>(set_label(rival, {.id = few.first, .inherit = true}));
-    }
-    return 0;
-}
-
-} // namespace
-
-TEST_CASE("an id that two claim at the same time is neither's (root, XFS with project quotas)" * needs_xfs_quota) {
-    CHECK(on_layer("prjquota", [](Findings& findings, Disk& disk, FakeLayer& fake) {
-              FakeBook book;
-              const auto layer = fake.get();
-              rival = disk.path("rival");
-              std::filesystem::create_directory(rival);
-              looks = 0;
-              sys::intercept(&take_it_too);
-              const auto claimed = claim_project_id(layer, few, book);
-              sys::intercept(nullptr);
-              findings.expect_equal(label_at(rival), "100+");
-              findings.expect_equal(to_text(claimed), "101");
-              expect_claimed(findings, fake, 101);
-          }) == "");
-}
-
-namespace {
-
-constexpr int racers = 8;
-constexpr int rounds = 20;
-
-// What each of many processes claims at once; 0 where it got none.
-std::vector<ProjectId> race(Findings& findings, std::vector<FakeLayer>& fakes, const IdSearch& search) {
-    std::vector<pid_t> children;
-    for (auto& fake : fakes) {
-        children.push_back(::fork());
-        if (children.back() == 0) {
-            FakeBook book;
-            const auto layer = fake.get();
-            const auto claimed = claim_project_id(layer, search, book);
-            const bool none = !claimed && claimed.error().code != Code::busy;
-            ::_exit(none ? 255 : static_cast<int>(claimed.value_or(0)));
-        }
-    }
-    std::vector<ProjectId> claimed;
-    for (const pid_t child : children) {
-        const int status = test::wait_for(child);
-        const auto id = WIFEXITED(status) ? static_cast<ProjectId>(WEXITSTATUS(status)) : 255;
-        findings.expect(id != 255, "a racer failed");
-        if (id != 0) {
-            claimed.push_back(id);
-        }
-    }
-    return claimed;
-}
-
-} // namespace
-
-TEST_CASE("many processes that claim few ids at once: none has two owners (root, XFS with project quotas)" *
-          needs_xfs_quota) {
-    CHECK(test::on_disk(DiskKind::xfs, "prjquota", [](Findings& findings, Disk& disk) {
-              std::vector<FakeLayer> fakes;
-              for (int racer = 0; racer < racers; ++racer) {
-                  fakes.emplace_back(disk, "layer" + std::to_string(racer));
-                  findings.expect(fakes.back().mount(), "overlay");
-              }
-              std::size_t winners = 0;
-              for (int round = 0; round < rounds; ++round) {
-                  for (const auto& fake : fakes) {
-                      findings.expect(set_label(fake.path("diff"), {}), "reset");
-                  }
-                  const auto claimed = race(findings, fakes, few);
-                  const std::set<ProjectId> different(claimed.begin(), claimed.end());
-                  findings.expect(different.size() == claimed.size(), "an id has two owners");
-                  std::multiset<std::string> labels;
-                  for (const auto& fake : fakes) {
-                      labels.insert(label_at(fake.path("diff")));
-                  }
-                  for (const auto id : claimed) {
-                      findings.expect(labels.count(std::to_string(id) + "+") == 1, "its label is not there once");
-                  }
-                  findings.expect(labels.count("0") == racers - claimed.size(), "a loser kept a label");
-                  winners += claimed.size();
-              }
-              findings.expect(winners >= rounds, "hardly anybody won: " + std::to_string(winners));
           }) == "");
 }

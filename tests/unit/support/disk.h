@@ -10,7 +10,10 @@
 #include "support/private_mounts.h"
 
 #include <cstdlib>
+#include <iomanip>
+#include <sstream>
 #include <string>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -18,7 +21,15 @@ namespace bulkhead::test {
 
 enum class DiskKind { xfs, ext4, ext4_without_projects };
 
-inline constexpr auto disk_uuid = "5ba39b1d-91f6-4c0e-8d1e-2f7c4a90e611";
+// Each process has its own: an XFS is not mounted while another of the same UUID is.
+inline const std::string& disk_uuid() {
+    static const auto uuid = [] {
+        std::ostringstream text;
+        text << "5ba39b1d-91f6-4c0e-8d1e-" << std::hex << std::setfill('0') << std::setw(12) << ::getpid();
+        return text.str();
+    }();
+    return uuid;
+}
 
 // By the shell, silent.
 inline bool run_command(const std::string& command) {
@@ -29,7 +40,7 @@ inline bool run_command(const std::string& command) {
 class Disk {
 public:
     explicit Disk(DiskKind kind = DiskKind::xfs, const std::string& options = "") : kind_(kind) {
-        const auto uuid = std::string(disk_uuid) + " " + image();
+        const auto uuid = disk_uuid() + " " + image();
         switch (kind) {
         case DiskKind::xfs: // 300 MiB is the least that mkfs.xfs makes
             made_ = run_command("truncate -s 300M " + image() + " && mkfs.xfs -q -m uuid=" + uuid);

@@ -39,9 +39,9 @@ void check_size(Findings& findings, const Disk& disk, FilesystemType type) {
 TEST_CASE("the size and the UUID of an XFS, by the old ioctl too (root, an XFS of its own)" * needs_xfs) {
     CHECK(test::on_disk(DiskKind::xfs, "", [](Findings& findings, Disk& disk) {
               check_size(findings, disk, FilesystemType::xfs);
-              findings.expect_equal(filesystem_uuid(disk.root()).value(), test::disk_uuid);
+              findings.expect_equal(filesystem_uuid(disk.root()).value(), test::disk_uuid());
               const FailingCall no_generic(SYS_ioctl, ENOTTY, 0, 1);
-              findings.expect_equal(filesystem_uuid(disk.root()).value(), test::disk_uuid);
+              findings.expect_equal(filesystem_uuid(disk.root()).value(), test::disk_uuid());
               findings.expect(FailingCall::seen() == 2, "it did not ask XFS");
           }) == "");
 }
@@ -49,9 +49,9 @@ TEST_CASE("the size and the UUID of an XFS, by the old ioctl too (root, an XFS o
 TEST_CASE("the size and the UUID of an ext4, by the old ioctl too (root, an ext4 of its own)" * needs_ext4) {
     CHECK(test::on_disk(DiskKind::ext4, "", [](Findings& findings, Disk& disk) {
               check_size(findings, disk, FilesystemType::ext4);
-              findings.expect_equal(filesystem_uuid(disk.root()).value(), test::disk_uuid);
+              findings.expect_equal(filesystem_uuid(disk.root()).value(), test::disk_uuid());
               const FailingCall no_generic(SYS_ioctl, ENOTTY, 0, 1);
-              findings.expect_equal(filesystem_uuid(disk.root()).value(), test::disk_uuid);
+              findings.expect_equal(filesystem_uuid(disk.root()).value(), test::disk_uuid());
               findings.expect(FailingCall::seen() == 2, "it did not ask ext4");
           }) == "");
 }
@@ -69,7 +69,7 @@ TEST_CASE("a clone has the UUID of its disk (root, an XFS of its own)" * needs_x
     CHECK(test::on_disk(DiskKind::xfs, "", [](Findings& findings, Disk& disk) {
               findings.expect(disk.mount_clone(disk.beside("clone"), "rw"), "clone");
               const auto clone = test::open_directory(disk.beside("clone"));
-              findings.expect_equal(filesystem_uuid(clone.borrow()).value(), test::disk_uuid);
+              findings.expect_equal(filesystem_uuid(clone.borrow()).value(), test::disk_uuid());
           }) == "");
 }
 

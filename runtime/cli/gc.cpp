@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 namespace bulkhead::cli {
 
@@ -59,6 +60,9 @@ bool is_problem(const GcItem& item) {
 }
 
 Result<std::vector<GcItem>> collect(const Options& options, const GcOptions& asked) {
+    if (::geteuid() != 0) {
+        return fail(Code::not_allowed, "only root can see what containers left");
+    }
     TRY(sys::enter_mount_namespace_of_init());
     return ledger::collect_garbage(options.state_dir, ledger::disk_directory, asked);
 }

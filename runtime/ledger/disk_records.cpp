@@ -204,7 +204,24 @@ Result<UniqueFd> lock_layer(const std::string& upper) {
     TRY(in_context("the layer", sys::lock_exclusively(directory->borrow(), lock_deadline_ms)));
     return directory;
 }
+
+Result<void> require_released(Result<resources::Released> released, const std::string& filesystem) {
+    TRY(released);
+    if (*released == resources::Released::done) {
+        return {};
+    }
+    const bool gone = *released == resources::Released::disk_not_here;
+    return fail(Code::system, "the disk " + filesystem +
+                                  (gone ? " is not mounted; mount it, or forget it with bulkhead gc --forget "
+                                        : " is there more than once, and it cannot be told which one it is; "
+                                          "unmount the clones, or forget it with bulkhead gc --forget ") +
+                                  filesystem);
+}
 } // namespace
+
+Result<void> DiskRecords::can_release(const DiskRecord& record) {
+    return require_released(resources::can_release_disk(record.hold), record.hold.filesystem);
+}
 
 Result<void> DiskRecords::release(const DiskRecord& record) {
     TRY_ASSIGN(const auto lock, lock_layer(record.hold.upper));
@@ -215,15 +232,7 @@ Result<void> DiskRecords::release(const DiskRecord& record) {
     if (!now || now->owner != record.owner) {
         return {};
     }
-    TRY_ASSIGN(const auto released, resources::release_disk(now->hold));
-    if (released != resources::Released::done) {
-        const bool gone = released == resources::Released::disk_not_here;
-        return fail(Code::system, "the disk " + record.hold.filesystem +
-                                      (gone ? " is not mounted; mount it, or forget it with bulkhead gc --forget "
-                                            : " is there more than once, and it cannot be told which one it is; "
-                                              "unmount the clones, or forget it with bulkhead gc --forget ") +
-                                      record.hold.filesystem);
-    }
+    TRY(require_released(resources::release_disk(now->hold), record.hold.filesystem));
     TRY(forget(record.hold.filesystem, record.hold.id));
     // The last one that was given out; a lower one would have the next search look through all above it. gc drops
     // hints.

@@ -52,6 +52,8 @@ public:
     // over at this moment: Code::busy after 3 s of waiting for it. Where the disk is not there, or cannot be told from
     // a clone, the record stays and Code::system says so.
     [[nodiscard]] Result<void> release(const DiskRecord& record);
+    // Whether release() would find the disk, with what mends it; a dry run changes nothing.
+    [[nodiscard]] static Result<void> can_release(const DiskRecord& record);
     // The names of all records, for read_named(); gc only.
     [[nodiscard]] Result<std::vector<std::string>> names() const;
     // Removes what is left of records that were never finished.

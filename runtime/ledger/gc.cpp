@@ -29,6 +29,9 @@ public:
             for (const auto& entry : entries.value_or(std::vector<Entry>{})) {
                 take_receipt(entry, id);
             }
+            if (entries && entries->empty() && !options_.dry_run) {
+                static_cast<void>(store.remove_leftovers(id)); // a directory at most: the next gc sees it again
+            }
         }
         return {};
     }
@@ -37,6 +40,10 @@ public:
         TRY_ASSIGN(const auto names, disks_.names());
         for (const auto& name : names) {
             take_record(name);
+        }
+        if (options_.forget && !forget_seen_) {
+            add(Kind::disk_record, Outcome::failed, "", "disk/" + *options_.forget,
+                "no disk record names that file system; it is the disk's UUID");
         }
         if (options_.dry_run) {
             return {};
@@ -55,9 +62,18 @@ private:
         if (!receipt || !alive) {
             add(Kind::receipt, Outcome::failed, id, name, receipt ? alive.error().what : receipt.error().what);
         } else if (!*alive) {
-            const auto done = options_.dry_run ? Result<void>{} : release_and_remove(entry, **receipt);
+            const auto done = options_.dry_run ? can_release(**receipt) : release_and_remove(entry, **receipt);
             add_released(Kind::receipt, id, name, done);
         }
+    }
+
+    // Of the disk alone it can be told beforehand.
+    [[nodiscard]] Result<void> can_release(const Receipt& receipt) const {
+        if (!receipt.disk) {
+            return {};
+        }
+        TRY_ASSIGN(const auto record, disks_.read(receipt.disk->filesystem, receipt.disk->id));
+        return record ? in_context("disk", DiskRecords::can_release(*record)) : Result<void>{};
     }
 
     Result<void> release_and_remove(const Entry& entry, const Receipt& receipt) {
@@ -71,15 +87,18 @@ private:
         const auto alive = record && *record ? is_alive((*record)->owner) : Result<bool>(true);
         if (!record || !alive) {
             add(Kind::disk_record, Outcome::failed, "", name, record ? alive.error().what : record.error().what);
-        } else if (!*alive) {
+            return;
+        }
+        forget_seen_ = forget_seen_ || (*record && (*record)->hold.filesystem == options_.forget);
+        if (!*alive) {
             take_dead_record(**record, name);
         }
     }
 
     void take_dead_record(const DiskRecord& record, const std::string& name) {
-        auto done = options_.dry_run ? Result<void>{} : disks_.release(record);
-        if (!done && options_.forget == record.hold.filesystem) {
-            done = disks_.forget(record.hold.filesystem, record.hold.id);
+        auto done = options_.dry_run ? DiskRecords::can_release(record) : disks_.release(record);
+        if (!done && done.error().code != Code::busy && options_.forget == record.hold.filesystem) {
+            done = options_.dry_run ? Result<void>{} : disks_.forget(record.hold.filesystem, record.hold.id);
             add(Kind::disk_record, done ? Outcome::forgotten : Outcome::kept, record.owner.id, name,
                 done ? "" : done.error().what);
             return;
@@ -104,6 +123,7 @@ private:
 
     DiskRecords disks_;
     const GcOptions& options_;
+    bool forget_seen_ = false; // a record of the file system to forget
     std::vector<GcItem> items_;
 };
 

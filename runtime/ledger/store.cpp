@@ -5,6 +5,7 @@
 #include "runtime/sys/file.h"
 #include "runtime/sys/listing.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -74,14 +75,19 @@ Result<UniqueFd> lock_directory(BorrowedFd containers, const std::string& id, un
 
 } // namespace
 
-Result<Entry> Store::entry(const std::string& id, std::string_view bundle) const {
+Result<Entry> Store::locked(const std::string& id, unsigned deadline_ms) const {
     Entry entry;
     entry.id_ = id;
-    entry.file_ = name_of(bundle);
     TRY_ASSIGN(auto containers, open_private_directory(directory_.borrow(), "containers", IfMissing::make));
-    TRY_ASSIGN(auto directory, lock_directory(containers.borrow(), id, lock_deadline_ms));
+    TRY_ASSIGN(auto directory, lock_directory(containers.borrow(), id, deadline_ms));
     entry.containers_ = std::make_shared<UniqueFd>(std::move(containers));
     entry.directory_ = std::make_shared<UniqueFd>(std::move(directory));
+    return entry;
+}
+
+Result<Entry> Store::entry(const std::string& id, std::string_view bundle) const {
+    TRY_ASSIGN(auto entry, locked(id, lock_deadline_ms));
+    entry.file_ = name_of(bundle);
     return entry;
 }
 
@@ -103,25 +109,28 @@ Result<std::vector<std::string>> Store::ids() const {
     return sys::list_directory(containers->borrow());
 }
 
+namespace {
+// What a killed process was writing. It goes with the receipt that it was to become, or as a leftover.
+bool is_temporary(const std::string& file) { return file.starts_with('.'); }
+} // namespace
+
 Result<std::vector<Entry>> Store::entries_of(const std::string& id) const {
-    TRY_ASSIGN(auto containers, open_private_directory(directory_.borrow(), "containers", IfMissing::fail));
-    TRY_ASSIGN(auto directory, lock_directory(containers.borrow(), id, 0));
-    TRY_ASSIGN(const auto files, sys::list_directory(directory.borrow()));
-    Entry entry;
-    entry.id_ = id;
-    entry.containers_ = std::make_shared<UniqueFd>(std::move(containers));
-    entry.directory_ = std::make_shared<UniqueFd>(std::move(directory));
+    TRY_ASSIGN(auto entry, locked(id, 0));
+    TRY_ASSIGN(auto files, sys::list_directory(entry.directory_->borrow()));
     std::vector<Entry> entries;
-    for (const auto& file : files) {
-        if (!file.starts_with('.')) { // a temporary file goes with the receipt it was to become
-            entry.file_ = file;
+    for (auto& file : files) {
+        if (!is_temporary(file)) {
+            entry.file_ = std::move(file);
             entries.push_back(entry);
         }
     }
-    if (entries.empty()) {
-        TRY(entry.remove_leftovers(files));
-    }
     return entries;
+}
+
+Result<void> Store::remove_leftovers(const std::string& id) const {
+    TRY_ASSIGN(const auto entry, locked(id, 0));
+    TRY_ASSIGN(const auto files, sys::list_directory(entry.directory_->borrow()));
+    return std::ranges::all_of(files, is_temporary) ? entry.remove_files(files) : Result<void>{};
 }
 
 Result<std::optional<Receipt>> Entry::read() const {
@@ -140,9 +149,9 @@ Result<void> Entry::write(const Receipt& receipt) const {
     return in_context("receipt", sys::replace_file_at(directory_->borrow(), file_, to_json(receipt)));
 }
 
-Result<void> Entry::remove() const { return remove_leftovers({file_, sys::temporary_name(file_)}); }
+Result<void> Entry::remove() const { return remove_files({file_, sys::temporary_name(file_)}); }
 
-Result<void> Entry::remove_leftovers(const std::vector<std::string>& files) const {
+Result<void> Entry::remove_files(const std::vector<std::string>& files) const {
     for (const auto& name : files) {
         if (const auto gone = sys::unlink_at(directory_->borrow(), name); !gone && !is_missing(gone.error())) {
             return gone;

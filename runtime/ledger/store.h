@@ -33,7 +33,7 @@ private:
     Entry() = default;
 
     // The named files, then the directory where that leaves it empty.
-    [[nodiscard]] Result<void> remove_leftovers(const std::vector<std::string>& files) const;
+    [[nodiscard]] Result<void> remove_files(const std::vector<std::string>& files) const;
 
     std::shared_ptr<UniqueFd> containers_;
     std::shared_ptr<UniqueFd> directory_; // locked
@@ -57,11 +57,15 @@ public:
     [[nodiscard]] Result<std::vector<std::string>> ids() const;
     // The receipts of one id, by file name; does not wait: Code::busy while another process of ours has the id.
     [[nodiscard]] Result<std::vector<Entry>> entries_of(const std::string& id) const;
+    // Removes what a killed process left of an id that has no receipt. Success where there is nothing to remove.
+    [[nodiscard]] Result<void> remove_leftovers(const std::string& id) const;
 
     [[nodiscard]] BorrowedFd directory() const { return directory_.borrow(); }
 
 private:
     Store() = default;
+
+    [[nodiscard]] Result<Entry> locked(const std::string& id, unsigned deadline_ms) const;
 
     UniqueFd directory_;
 };

@@ -110,6 +110,7 @@ Result<void> DiskLimit::keep_engines_limits(DiskBook& book) {
             engines.limits = last->found;
         }
         hold_.limits = tightened(hold_.limits, engines.limits);
+        hold_.found = tightened(hold_.found, engines.limits); // for the next start, which sees our id alone
     }
     return {};
 }
@@ -192,7 +193,7 @@ Result<void> DiskLimit::unlabel_all() const {
 Result<void> DiskLimit::undo(DiskBook& book) {
     Result<void> undone;
     if (limited_) {
-        undone = sys::set_quota_limits(layer_.upper(), hold_.id, hold_.found);
+        undone = sys::set_quota_limits(layer_.upper(), hold_.id, claimed_ ? sys::QuotaLimits{} : hold_.found);
         limited_ = !undone;
     }
     for (; undone && !labelled_files_.empty(); labelled_files_.pop_back()) {

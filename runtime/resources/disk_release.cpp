@@ -83,18 +83,31 @@ Result<Released> release_through_another_mount(const DiskHold& hold, Error read_
     return disk.state;
 }
 
-} // namespace
-
-Result<Released> release_disk(const DiskHold& hold) {
-    TRY_ASSIGN(const auto disk, find_disk(hold));
+Result<Disk> find_disk_with_quotas(const DiskHold& hold) {
+    TRY_ASSIGN(auto disk, find_disk(hold));
     if (disk.state != Released::done) {
-        return disk.state;
+        return disk;
     }
     TRY_ASSIGN(const auto state, sys::quota_state(disk.directory.borrow()));
     if (state == sys::QuotaState::no_kernel_support || state == sys::QuotaState::off) {
         return fail(Code::unsupported, "the disk of " + hold.upper +
                                            " is mounted without project quotas now, so the "
                                            "limits on it cannot be given back; mount it with prjquota");
+    }
+    return disk;
+}
+
+} // namespace
+
+Result<Released> can_release_disk(const DiskHold& hold) {
+    TRY_ASSIGN(const auto disk, find_disk_with_quotas(hold));
+    return disk.state;
+}
+
+Result<Released> release_disk(const DiskHold& hold) {
+    TRY_ASSIGN(const auto disk, find_disk_with_quotas(hold));
+    if (disk.state != Released::done) {
+        return disk.state;
     }
     TRY_ASSIGN(const auto quota, sys::quota_of(disk.directory.borrow(), hold.id));
     if (quota.limits != hold.limits || hold.limits == hold.found) {

@@ -14,6 +14,9 @@ enum class Released {
     cannot_tell,   // several disks of that UUID are, and none says that it is the one
 };
 
+// Whether release_disk() would reach the disk and its quotas; nothing is changed.
+[[nodiscard]] Result<Released> can_release_disk(const DiskHold& hold);
+
 // Sets the limits found before, if those that are there are still ours. The file system is reached through the upper
 // directory where that still carries the id, else through any mount of it.
 [[nodiscard]] Result<Released> release_disk(const DiskHold& hold);

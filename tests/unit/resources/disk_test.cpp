@@ -2,6 +2,7 @@
 // Real layers on a disk of the test's own, with project quotas where the kernel has them.
 #include "runtime/resources/disk.h"
 
+#include "runtime/resources/disk_release.h"
 #include "support/failing_call.h"
 #include "support/fake_layer.h"
 
@@ -254,6 +255,15 @@ TEST_CASE("an engine's limit holds on a layer that gets another id, whoever spoi
               findings.expect(set_label(fake.path("diff"), {}), "spoil");
               findings.expect_equal(what_of(put_up(fake, size_of(8 * mebibyte), book)), "");
               findings.expect_equal(limits_on(disk), "524288 0 40 0");
+              // What is given back at the end is the engine's limit, as the next start sees our id alone.
+              auto ended = book.holds[{test::disk_uuid(), first_id}];
+              findings.expect(resources::release_disk(ended) == resources::Released::done, "release");
+              book.holds.clear();
+              findings.expect_equal(limits_on(disk), "524288 0 40 0");
+              findings.expect_equal(what_of(put_up(fake, size_of(8 * mebibyte), book)), "");
+              findings.expect_equal(limits_on(disk), "524288 0 40 0");
+              findings.expect_equal(what_of(put_up(fake, size_of(256 * kibibyte), book)), "");
+              findings.expect_equal(limits_on(disk), "262144 0 40 0");
           }) == "");
 }
 

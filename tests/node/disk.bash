@@ -84,6 +84,7 @@ disk_clean() {
     done
     awk -v below="$disk/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | tac |
         while read -r place; do umount --lazy "$(printf %b "${place//\\/\\0}")"; done
+    rm -f /etc/bulkhead/bulkhead.json
     rm -rf --one-file-system "$bundles" /run/bulkhead /var/lib/bulkhead "${disk:?}"/{layers,home}
     mapfile -t commands < <(limits | sed 's/ .*//; s/.*/-c\nlimit -p bsoft=0 bhard=0 isoft=0 ihard=0 &/')
     if ((${#commands[@]} > 0)); then xfs_quota -f -x "${commands[@]}" "$disk"; fi

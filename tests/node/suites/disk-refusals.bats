@@ -74,6 +74,30 @@ root_at() { # PATH
     expect_empty "$(limits)"
 }
 
+@test "XFS that counts and does not enforce, and a config that says to enforce" {
+    remount xfs pqnoenforce
+    on xfs
+    layer_make c1
+    hook_config '{"disk": {"enable-enforcement": true}}'
+    start c1 disk-size=10Mi
+    expect_eq "$(upper_id c1) 0 10240" "$(limits | cut -d' ' -f1-3)"
+    expect_match 'Enforcement: ON' "$(xfs_quota -x -c 'state -p' "$disk")"
+    run inside c1 dd if=/dev/zero of=/full bs=1M count=11
+    expect_match "$full" "$output"
+}
+
+@test "XFS that counts and does not enforce, and a config that only wants to count" {
+    remount xfs pqnoenforce
+    on xfs
+    layer_make c1
+    hook_config '{"disk": {"accounting-only": true}}'
+    start c1 disk-size=10Mi
+    inside c1 dd if=/dev/zero of=/full bs=1M count=11
+    expect_empty "$(limits)"
+    (($(quota_of "$(upper_id c1)" | cut -d' ' -f1) >= 11264)) || complain "not counted"
+    expect_match 'Enforcement: OFF' "$(xfs_quota -x -c 'state -p' "$disk")"
+}
+
 @test "XFS with quotas of users alone" {
     remount xfs uquota
     on xfs

@@ -110,3 +110,31 @@ both_asked() {
 }
 
 @test "disk-inodes in place of the limit that disk-size implies" { on_each_disk both_asked; }
+
+# What an engine writes for the container, outside of its layer, and binds into it.
+engines_files() { # LABELLED? yes|no
+    local name=c1c1c1c1c1c1 hosts # as long as an engine's ids are, at least
+    hosts=$disk/layers/engine/$name/hosts
+    layer_make "$name"
+    mkdir -p "$(dirname "$hosts")"
+    echo 127.0.0.1 localhost >"$hosts"
+    if [[ $1 == yes ]]; then hook_config '{"disk": {"label-engine-files": true}}'; fi
+    bundle "$name" disk-size=2Mi
+    bundle_edit "$name" \
+        ".mounts += [{destination: \"/etc/hosts\", type: \"bind\", source: \"$hosts\", options: [\"rbind\", \"rw\"]}]"
+    start_again "$name"
+    run inside "$name" dd if=/dev/zero of=/etc/hosts bs=1M count=4
+    if [[ $1 == yes ]]; then
+        expect_match "$full" "$output"
+        expect_eq "$(upper_id "$name")" "$(project "$hosts")"
+    else
+        expect_eq 0 "$status" # as the manual says
+        expect_eq 0 "$(project "$hosts")"
+    fi
+    stop "$name"
+    expect_nothing_left
+}
+
+@test "files that the engine writes do not count" { on_each_disk engines_files no; }
+
+@test "files that the engine writes count where the config says so" { on_each_disk engines_files yes; }

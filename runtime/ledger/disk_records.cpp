@@ -232,7 +232,8 @@ Result<void> DiskRecords::release(const DiskRecord& record) {
     if (!now || now->owner != record.owner) {
         return {};
     }
-    TRY(require_released(resources::release_disk(now->hold), record.hold.filesystem));
+    TRY_ASSIGN(const auto status, sys::status_of(directory.borrow()));
+    TRY(require_released(resources::release_disk(now->hold, status.device), record.hold.filesystem));
     TRY(forget(record.hold.filesystem, record.hold.id));
     // The last one that was given out; a lower one would have the next search look through all above it. gc drops
     // hints.

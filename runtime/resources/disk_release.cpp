@@ -71,14 +71,20 @@ Result<Disk> find_disk(const DiskHold& hold) {
     return find_by_uuid(hold.filesystem);
 }
 
+Result<void> set_found(BorrowedFd directory, const DiskHold& hold, dev_t records) {
+    TRY_ASSIGN(const auto status, sys::status_of(directory));
+    TRY(sys::set_quota_limits(directory, hold.id, hold.found));
+    return status.device == records ? Result<void>{} : sys::sync_journal(directory);
+}
+
 // find_by_uuid() takes writable mounts alone: where it finds none, the disk itself is read-only.
-Result<Released> release_through_another_mount(const DiskHold& hold, Error read_only) {
+Result<Released> release_through_another_mount(const DiskHold& hold, dev_t records, Error read_only) {
     TRY_ASSIGN(const auto disk, find_by_uuid(hold.filesystem));
     if (disk.state == Released::disk_not_here) {
         return std::unexpected(std::move(read_only));
     }
     if (disk.state == Released::done) {
-        TRY(sys::set_quota_limits(disk.directory.borrow(), hold.id, hold.found));
+        TRY(set_found(disk.directory.borrow(), hold, records));
     }
     return disk.state;
 }
@@ -104,7 +110,7 @@ Result<Released> can_release_disk(const DiskHold& hold) {
     return disk.state;
 }
 
-Result<Released> release_disk(const DiskHold& hold) {
+Result<Released> release_disk(const DiskHold& hold, dev_t records) {
     TRY_ASSIGN(const auto disk, find_disk_with_quotas(hold));
     if (disk.state != Released::done) {
         return disk.state;
@@ -113,9 +119,9 @@ Result<Released> release_disk(const DiskHold& hold) {
     if (quota.limits != hold.limits || hold.limits == hold.found) {
         return Released::done;
     }
-    auto set = sys::set_quota_limits(disk.directory.borrow(), hold.id, hold.found);
+    auto set = set_found(disk.directory.borrow(), hold, records);
     if (!set && set.error().number == EROFS) { // reached through a read-only bind
-        return release_through_another_mount(hold, std::move(set).error());
+        return release_through_another_mount(hold, records, std::move(set).error());
     }
     TRY(set);
     return Released::done;

@@ -19,7 +19,10 @@ enum class Released {
 
 // Sets the limits found before, if those that are there are still ours. The file system is reached through the upper
 // directory where that still carries the id, else through any mount of it.
-[[nodiscard]] Result<Released> release_disk(const DiskHold& hold);
+//
+// `records` is the device that the disk record lies on: where it is another, the limits are on disk when this returns,
+// as the record, which is removed next, may not be gone before they are when the power fails.
+[[nodiscard]] Result<Released> release_disk(const DiskHold& hold, dev_t records);
 
 // What the layer holds now and may hold, by the quota. Code::system with ENOENT where the disk cannot be found.
 [[nodiscard]] Result<sys::Quota> disk_usage(const DiskHold& hold);

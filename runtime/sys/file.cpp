@@ -228,6 +228,15 @@ Result<void> sync(BorrowedFd file) {
     return {};
 }
 
+Result<void> sync_journal(BorrowedFd directory) {
+    const auto file = open_at(directory, ".", O_TMPFILE | O_WRONLY, S_IRUSR | S_IWUSR);
+    if (file) {
+        return sync(file->borrow());
+    }
+    // A directory whose quota is used up has no room for a file.
+    return call_restarting(SYS_syncfs, directory.number()) < 0 ? fail_errno(errno, "syncfs") : Result<void>{};
+}
+
 Result<void> lock_exclusively(BorrowedFd file, unsigned deadline_ms) {
     constexpr unsigned step_ms = 5;
     for (unsigned waited_ms = 0;; waited_ms += step_ms) {

@@ -67,6 +67,9 @@ void write_to_stderr(std::string_view text);
 [[nodiscard]] Result<bool> remove_abandoned_at(BorrowedFd directory, const std::string& temporary);
 
 // fsync(2).
+// What was changed in the metadata of the directory's file system, quotas included, is on the disk when it returns. By
+// fsync(2) of a new file without a name, as journals (XFS, ext4) have one order; else by syncfs(2).
+[[nodiscard]] Result<void> sync_journal(BorrowedFd directory);
 [[nodiscard]] Result<void> sync(BorrowedFd file);
 
 [[nodiscard]] std::string temporary_name(const std::string& name);

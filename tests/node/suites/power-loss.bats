@@ -11,12 +11,14 @@ node=$BATS_TEST_DIRNAME/../node
 
 setup() {
     work=$(mktemp -d)
-    export NODE_XFS_IMAGE=$work/disk.img
+    export NODE_XFS_IMAGE=$work/disk.img NODE_EXT4_IMAGE=$work/records.img
     cat >"$work/common" <<'EOF'
 set -euo pipefail
 layer=/mnt/xfs/layer
-mkdir -p -m 700 /mnt/xfs/records /var/lib/bulkhead
-mount --bind /mnt/xfs/records /var/lib/bulkhead # as on a machine whose /var lasts
+records_on() { # DIRECTORY: as on a machine whose /var lasts
+    mkdir -p -m 700 "$1/records" /var/lib/bulkhead
+    mount --bind "$1/records" /var/lib/bulkhead
+}
 limits() { xfs_quota -x -c 'report -p -N -b' /mnt/xfs | awk 'NF && $1 != "#0" && $4 != 0 { print $1, $4 }'; }
 records() { find /var/lib/bulkhead/disk -name '*.json'; }
 start() { # SIZE
@@ -39,8 +41,9 @@ EOF
 
 teardown() { rm -rf --one-file-system "$work"; }
 
+records_on=/mnt/xfs
 in_node() { # COMMANDS
-    { cat "$work/common" && echo "$1"; } >"$work/script"
+    { cat "$work/common" && echo "records_on $records_on; $1"; } >"$work/script"
     "$node" --release "${NODE_RELEASE:-bookworm}" "$work/script"
 }
 
@@ -77,4 +80,12 @@ released disk/[0-9a-f-]+-1073741824.json of c1$' "$output"
     expect_eq 0 "$status"
     expect_eq '#1073741824 20480
 after' "$output"
+}
+
+# Each disk has a journal of its own: that of the records may be written, and that of the limits not.
+@test "a record that is gone for good was of a limit that is" {
+    records_on=/mnt/ext4
+    lose_power_after 'start 10Mi; sync; runc delete --force c1; sync --file-system /var/lib/bulkhead'
+    run in_node 'limits; records; echo seen'
+    expect_eq "0 seen" "$status $output"
 }

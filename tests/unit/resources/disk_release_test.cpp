@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/resources/disk_release.h"
 
+#include "runtime/sys/file.h"
 #include "support/failing_call.h"
 #include "support/fake_layer.h"
 
@@ -11,7 +12,6 @@
 using namespace bulkhead;
 using resources::disk_usage;
 using resources::DiskHold;
-using resources::release_disk;
 using resources::Released;
 using sys::QuotaLimits;
 using test::Disk;
@@ -37,6 +37,9 @@ std::string to_text(const Result<Released>& released) {
     }
     return *released == Released::done ? "done" : (*released == Released::disk_not_here ? "not here" : "cannot tell");
 }
+
+// As if the records lay elsewhere: all is synced.
+Result<Released> release(const DiskHold& hold) { return resources::release_disk(hold, 0); }
 
 DiskHold hold_of(const Disk& disk) {
     return {.filesystem = test::disk_uuid(),
@@ -68,7 +71,7 @@ TEST_CASE("a disk that is not mounted is not here (root, mounts of its own)" *
           doctest::skip(!test::can_mount_privately())) {
     const DiskHold hold{
         .filesystem = "no-such-uuid", .id = id, .upper = "/no/such", .found = {}, .limits = ours, .alive = false};
-    CHECK(to_text(release_disk(hold)) == "not here");
+    CHECK(to_text(release(hold)) == "not here");
     const auto usage = disk_usage(hold);
     REQUIRE(!usage);
     CHECK(usage.error().number == ENOENT);
@@ -77,7 +80,7 @@ TEST_CASE("a disk that is not mounted is not here (root, mounts of its own)" *
 
 TEST_CASE("a disk that is mounted without quotas is told (root, an XFS of its own)" * needs_xfs) {
     CHECK(test::on_disk(DiskKind::xfs, "", [](Findings& findings, Disk& disk) {
-              const auto released = release_disk(hold_of(disk));
+              const auto released = release(hold_of(disk));
               findings.expect(!released && released.error().code == Code::unsupported, "code");
               findings.expect_equal(what_of(released), "the disk of " + disk.path("upper") +
                                                            " is mounted without project quotas now, so the limits on "
@@ -90,9 +93,9 @@ TEST_CASE("two disks of one UUID cannot be told apart, one mounted twice is one 
     CHECK(test::on_disk(DiskKind::xfs, "", [](Findings& findings, Disk& disk) {
               std::filesystem::create_directory(disk.beside("again"));
               findings.expect(disk.bind(disk.path(), disk.beside("again")), "bind");
-              findings.expect(!to_text(release_disk(hold_of(disk))).contains("cannot tell"), "twice");
+              findings.expect(!to_text(release(hold_of(disk))).contains("cannot tell"), "twice");
               findings.expect(disk.mount_clone(disk.beside("clone"), "rw"), "clone");
-              findings.expect_equal(to_text(release_disk(hold_of(disk))), "cannot tell");
+              findings.expect_equal(to_text(release(hold_of(disk))), "cannot tell");
               findings.expect(!disk_usage(hold_of(disk)), "usage");
           }) == "");
 }
@@ -102,10 +105,34 @@ TEST_CASE("the limits found come back through upper, and once more is no harm (r
     CHECK(on_limited([](Findings& findings, Disk& disk, const DiskHold& hold) {
               const auto usage = disk_usage(hold);
               findings.expect(usage && usage->limits == ours && usage->used_inodes == Count{1}, "usage");
-              findings.expect_equal(to_text(release_disk(hold)), "done");
+              findings.expect_equal(to_text(release(hold)), "done");
               findings.expect_equal(limits_on(disk), "found");
-              findings.expect_equal(to_text(release_disk(hold)), "done");
+              findings.expect_equal(to_text(release(hold)), "done");
               findings.expect_equal(limits_on(disk), "found");
+          }) == "");
+}
+
+TEST_CASE("the limits are on disk before the record goes, where that lies on another (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_limited([](Findings& findings, Disk& disk, const DiskHold& hold) {
+              const auto device = sys::status_of(disk.root())->device;
+              const FailingCall failing(SYS_fsync, EIO);
+              findings.expect_equal(to_text(release(hold)), "fsync: Input/output error");
+              findings.expect_equal(what_of(sys::set_quota_limits(disk.root(), id, ours)), "");
+              findings.expect_equal(to_text(resources::release_disk(hold, device)), "done");
+              findings.expect_equal(limits_on(disk), "found");
+          }) == "");
+}
+
+TEST_CASE("a layer that has no room for a file is synced all the same (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_limited([](Findings& findings, Disk& disk, const DiskHold& hold) {
+              auto full = hold;
+              full.found = {.hard_bytes = {}, .soft_bytes = {}, .hard_inodes = Count{1}, .soft_inodes = {}};
+              const FailingCall failing(SYS_syncfs, EIO);
+              findings.expect_equal(to_text(release(full)), "syncfs: Input/output error");
+              const auto quota = sys::quota_of(disk.root(), id);
+              findings.expect(quota->limits == full.found, "limits");
           }) == "");
 }
 
@@ -125,7 +152,7 @@ TEST_CASE("they come back when upper is gone, has another id, or lies on another
                   if (what == "file") {
                       test::write_file(hold.upper, "");
                   }
-                  findings.expect_equal(to_text(release_disk(hold)), "done");
+                  findings.expect_equal(to_text(release(hold)), "done");
                   findings.expect_equal(limits_on(disk), "found");
               }) == "");
     }
@@ -136,7 +163,7 @@ TEST_CASE("limits that somebody changed since are theirs (root, XFS with project
               auto theirs = ours;
               theirs.hard_inodes = Count{98};
               findings.expect_equal(what_of(sys::set_quota_limits(disk.root(), id, theirs)), "");
-              findings.expect_equal(to_text(release_disk(hold)), "done");
+              findings.expect_equal(to_text(release(hold)), "done");
               findings.expect_equal(limits_on(disk), "others");
           }) == "");
 }
@@ -147,11 +174,11 @@ TEST_CASE("upper tells a disk from its clone, and without it nothing does (root,
               findings.expect(disk.mount_clone(disk.beside("clone"), "prjquota"), "clone");
               auto lost = hold;
               lost.upper = disk.path("lost");
-              findings.expect_equal(to_text(release_disk(lost)), "cannot tell");
+              findings.expect_equal(to_text(release(lost)), "cannot tell");
               findings.expect_equal(limits_on(disk), "ours");
               lost.upper = disk.beside("clone"); // of this UUID, without the label
-              findings.expect_equal(to_text(release_disk(lost)), "cannot tell");
-              findings.expect_equal(to_text(release_disk(hold)), "done");
+              findings.expect_equal(to_text(release(lost)), "cannot tell");
+              findings.expect_equal(to_text(release(hold)), "done");
               findings.expect_equal(limits_on(disk), "found");
           }) == "");
 }
@@ -162,12 +189,11 @@ TEST_CASE("a disk that is read-only is no place to give limits back (root, XFS w
               findings.expect(disk.remount("ro"), "read-only");
               auto lost = hold;
               lost.upper = disk.path("lost");
-              findings.expect_equal(to_text(release_disk(lost)), "not here");
-              findings.expect(to_text(release_disk(hold)).contains("Read-only file system"),
-                              to_text(release_disk(hold)));
+              findings.expect_equal(to_text(release(lost)), "not here");
+              findings.expect(to_text(release(hold)).contains("Read-only file system"), to_text(release(hold)));
               findings.expect_equal(limits_on(disk), "ours");
               findings.expect(disk.remount("rw"), "writable");
-              findings.expect_equal(to_text(release_disk(lost)), "done");
+              findings.expect_equal(to_text(release(lost)), "done");
               findings.expect_equal(limits_on(disk), "found");
           }) == "");
 }
@@ -177,10 +203,10 @@ TEST_CASE("a mount point that is covered is not taken for the disk (root, XFS wi
               std::filesystem::create_directory(disk.beside("again"));
               findings.expect(disk.bind(disk.path(), disk.beside("again")), "bind");
               findings.expect(disk.tmpfs(disk.path()), "cover");
-              findings.expect_equal(to_text(release_disk(hold)), "done");
+              findings.expect_equal(to_text(release(hold)), "done");
               findings.expect_equal(limits_on(disk), "found");
               findings.expect(disk.unmount(disk.beside("again")), "unmount");
-              findings.expect_equal(to_text(release_disk(hold)), "not here");
+              findings.expect_equal(to_text(release(hold)), "not here");
           }) == "");
 }
 
@@ -196,7 +222,7 @@ TEST_CASE("giving back: each call that fails is told, or got around, and the lim
                       bool failed = false;
                       {
                           const FailingCall failing(number, EIO, let_through, 1);
-                          released = release_disk(hold);
+                          released = release(hold);
                           failed = FailingCall::seen() > let_through;
                       }
                       findings.expect_equal(limits_on(disk), released == Released::done ? "found" : "ours");

@@ -257,7 +257,7 @@ TEST_CASE("an engine's limit holds on a layer that gets another id, whoever spoi
               findings.expect_equal(limits_on(disk), "524288 0 40 0");
               // What is given back at the end is the engine's limit, as the next start sees our id alone.
               auto ended = book.holds[{test::disk_uuid(), first_id}];
-              findings.expect(resources::release_disk(ended) == resources::Released::done, "release");
+              findings.expect(resources::release_disk(ended, 0) == resources::Released::done, "release");
               book.holds.clear();
               findings.expect_equal(limits_on(disk), "524288 0 40 0");
               findings.expect_equal(what_of(put_up(fake, size_of(8 * mebibyte), book)), "");

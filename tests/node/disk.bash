@@ -9,7 +9,7 @@
 #                                    on one of them, test by test in turn, as every start takes a second here
 #   with_each CMD...                 on both with either runtime
 #   layer_make NAME                  an overlay of its own, mounted, on $disk/layers/NAME/{upper,work,merged}
-#   layer_mount NAME  layer_unmount NAME
+#   layer_mount NAME  layer_unmount NAME      (layer_mount NAME busybox is quicker)
 #   bundle NAME [KEY=VALUE...]       a bundle of that layer that asks for io.bulkhead.KEY=VALUE
 #   bundle_edit NAME JQ              change its config.json
 #   start NAME [KEY=VALUE...]        bundle and run; with its output in $log
@@ -77,13 +77,15 @@ disk_teardown() {
 
 # As if nothing had ever been started.
 disk_clean() {
-    local bundle runtime place commands
+    local bundle runtime places commands
     for bundle in "$bundles"/*/started; do
         [[ -e $bundle ]] || continue
         for runtime in runc crun; do "$runtime" delete --force "$(basename "${bundle%/started}")" &>/dev/null || true; done
     done
-    awk -v below="$disk/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | tac |
-        while read -r place; do umount --lazy "$(printf %b "${place//\\/\\0}")"; done
+    mapfile -t places < <(awk -v below="$disk/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | tac)
+    places=("${places[@]//\\/\\0}")
+    mapfile -d '' places < <(printf '%b\0' "${places[@]}")
+    if [[ -n ${places[*]} ]]; then umount --lazy "${places[@]}"; fi
     rm -f /etc/bulkhead/bulkhead.json
     rm -rf --one-file-system "$bundles" /run/bulkhead /var/lib/bulkhead "${disk:?}"/{layers,home}
     mapfile -t commands < <(limits | sed 's/ .*//; s/.*/-c\nlimit -p bsoft=0 bhard=0 isoft=0 ihard=0 &/')
@@ -116,9 +118,9 @@ layer_make() { # NAME
     layer_mount "$1"
 }
 
-layer_mount() { # NAME
+layer_mount() { # NAME [busybox]
     local layer=$disk/layers/$1
-    mount -t overlay -o "lowerdir=$disk/lower,upperdir=$layer/upper,workdir=$layer/work" overlay "$layer/merged"
+    ${2:-} mount -t overlay -o "lowerdir=$disk/lower,upperdir=$layer/upper,workdir=$layer/work" overlay "$layer/merged"
 }
 
 layer_unmount() { umount "$disk/layers/$1/merged"; } # NAME

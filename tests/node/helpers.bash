@@ -7,7 +7,11 @@
 #   # node: systemd            or: # node: plain   (no systemd, cgroupfs alone)   ... and may add: xfs ext4
 #   load ../helpers
 #
-# and tests/run boots one node for it; by hand: `tests/run node NAME`. A suite with a setup_file, setup or teardown of
+# and tests/run boots one node for it; by hand: `tests/run node NAME`. One that is about races says as well
+#
+#   # smp: 4
+#
+# and is run by `tests/run --all` once more, on so many processors (`node --smp`). A suite with a setup_file, setup or teardown of
 # its own calls node_setup_file, node_setup or node_teardown in it.
 #
 #   use RUNTIME MANAGER               runc|crun, systemd|cgroupfs: for the functions below (crun, and what the boot has)

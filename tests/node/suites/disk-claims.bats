@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: xfs ext4
+# smp: 4
 # matrix: hundreds of containers, four minutes
 #
 # Many at once: each layer has an id of its own, whoever else takes ids meanwhile. The hook is called as a runtime

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: plain xfs
+# smp: 4
 #
 # The unit programs of whatever touches disks, where the kernel has project quotas. Their disks are files on the node's
 # XFS.

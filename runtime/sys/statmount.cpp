@@ -75,7 +75,7 @@ Result<std::optional<MountInfo>> statmount(BorrowedFd file, BorrowedFd mount_nam
         return std::nullopt;
     }
     request.mount = *id;
-    Answer answer;
+    Answer answer; // NOLINT(cppcoreguidelines-pro-type-member-init): the kernel writes it
     if (call(number_of_statmount, &request, &answer, sizeof answer, 0) < 0) {
         return is_too_old(errno) || errno == EOVERFLOW ? Result<std::optional<MountInfo>>(std::nullopt)
                                                        : fail_errno(errno, "statmount");

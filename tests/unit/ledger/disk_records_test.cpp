@@ -161,7 +161,7 @@ TEST_CASE("what is remembered is found, replaced and forgotten (root only)" * ro
     check_equal(book.holder(uuid, 4711).value().value(), changed);
     REQUIRE(book.remember(hold(12)));
     auto names = book.names().value();
-    std::sort(names.begin(), names.end());
+    std::ranges::sort(names);
     CHECK((names == std::vector<std::string>{uuid + std::string("-12.json"), uuid + std::string("-4711.json")}));
     CHECK(book.read_named(names[0]).value()->hold.id == 12);
     test::write_file(fixture.directory.path("lib/disk/." + names[1] + ".tmp"), "of a killed one");
@@ -174,7 +174,7 @@ TEST_CASE("what is remembered is found, replaced and forgotten (root only)" * ro
 
 TEST_CASE("a holder is alive while its process is, in this boot (root only)" * root_only) {
     const Fixture fixture;
-    test::IdleProcess process;
+    const test::IdleProcess process;
     const auto of = living(process.pid());
     auto book = fixture.book(of);
     REQUIRE(book.remember(hold()));

@@ -19,13 +19,15 @@ TEST_CASE("an id that has a later owner is theirs, and one whose disk is not the
     receipt.disk = {.filesystem = "no-such-uuid", .id = 7, .upper = "/no/such/upper"};
     const resources::DiskHold hold{
         .filesystem = "no-such-uuid", .id = 7, .upper = "/no/such/upper", .found = {}, .limits = {}, .alive = false};
-    auto later = static_cast<ledger::Owner&>(receipt);
+    const auto& owner = static_cast<const ledger::Owner&>(receipt);
+    auto later = owner;
     later.process.pid = 12;
-    ledger::DiskRecords theirs(directory.path("lib"), directory.path("state"), later);
+    ledger::DiskRecords theirs(directory.path("lib"), directory.path("state"),
+                               later); // NOLINT(cppcoreguidelines-slicing)
     REQUIRE(theirs.remember(hold));
     CHECK(ledger::release(receipt, theirs));
     CHECK(theirs.read("no-such-uuid", 7).value());
-    ledger::DiskRecords ours(directory.path("lib"), directory.path("state"), receipt);
+    ledger::DiskRecords ours(directory.path("lib"), directory.path("state"), owner);
     REQUIRE(ours.remember(hold));
     const auto released = ledger::release(receipt, ours);
     REQUIRE(!released);

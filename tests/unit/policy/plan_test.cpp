@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <random>
+#include <ranges>
 #include <vector>
 
 using namespace bulkhead;
@@ -107,8 +108,8 @@ TEST_CASE("a plan has what was asked for and nothing else, in the order of the t
 
 TEST_CASE("a plan has every part once, in the order of the table, and knows whether the disk is among them") {
     oci::Request everything;
-    for (auto info = oci::annotation_keys.rbegin(); info != oci::annotation_keys.rend(); ++info) {
-        everything.set(setting(info->key, 1));
+    for (const auto& info : std::views::reverse(oci::annotation_keys)) {
+        everything.set(setting(info.key, 1));
     }
     const auto all = make_plan(everything, limits(Key::memory_low, 1))->all();
     REQUIRE(all.size() == oci::key_count);

@@ -54,7 +54,7 @@ std::string limits_of(const DiskRequest& request, const FilesystemSize& filesyst
 
 TEST_CASE("limits: a size is rounded up to blocks, and implies inodes") {
     CHECK(limits_of(size_of(8 * mebibyte), xfs) == "8388608 0 2048 0");
-    CHECK(limits_of(size_of(8 * mebibyte + 1), xfs) == "8392704 0 2048 0");
+    CHECK(limits_of(size_of((8 * mebibyte) + 1), xfs) == "8392704 0 2048 0");
     CHECK(limits_of(size_of(1), xfs) == "4096 0 1024 0"); // never less than 1024 implied
     CHECK(limits_of(size_of(1), ext4) == "1024 0 1024 0");
     CHECK(limits_of(size_of(512 * mebibyte), ext4) == "536870912 0 32768 0");     // its share of what ext4 has
@@ -117,7 +117,10 @@ namespace {
 int calls = 0;
 // As a kernel with quotas that are not used: the first command does not exist, the second does nothing.
 int quotas_not_used(long number) {
-    return number == SYS_quotactl_fd && ++calls % 2 == 1 ? ENOSYS : (number == SYS_quotactl_fd ? EINVAL : 0);
+    if (number != SYS_quotactl_fd) {
+        return 0;
+    }
+    return ++calls % 2 == 1 ? ENOSYS : EINVAL;
 }
 } // namespace
 

@@ -35,7 +35,15 @@ std::string to_text(const Result<Released>& released) {
     if (!released) {
         return what_of(released);
     }
-    return *released == Released::done ? "done" : (*released == Released::disk_not_here ? "not here" : "cannot tell");
+    switch (*released) {
+    case Released::done:
+        return "done";
+    case Released::disk_not_here:
+        return "not here";
+    case Released::cannot_tell:
+        return "cannot tell";
+    }
+    return "";
 }
 
 // As if the records lay elsewhere: all is synced.
@@ -62,7 +70,13 @@ std::string on_limited(const std::function<void(Findings&, Disk&, const DiskHold
 
 std::string limits_on(const Disk& disk) {
     const auto quota = sys::quota_of(disk.root(), id);
-    return quota ? (quota->limits == ours ? "ours" : (quota->limits == found ? "found" : "others")) : what_of(quota);
+    if (!quota) {
+        return what_of(quota);
+    }
+    if (quota->limits == ours) {
+        return "ours";
+    }
+    return quota->limits == found ? "found" : "others";
 }
 
 } // namespace

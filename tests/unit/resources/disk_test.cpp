@@ -15,13 +15,8 @@
 
 using namespace bulkhead;
 using policy::DiskConfig;
-using resources::DiskHold;
 using resources::DiskLimit;
 using resources::DiskRequest;
-using resources::limits_for;
-using resources::require_quota;
-using sys::FilesystemSize;
-using sys::FilesystemType;
 using sys::ProjectId;
 using sys::Quota;
 using sys::QuotaLimits;

@@ -38,7 +38,10 @@ constexpr sys::ProjectLabel ours{.id = 4711, .inherit = true};
 constexpr IdSearch few{.first = 100, .last = 102, .downwards = false};
 constexpr IdSearch few_downwards{.first = 100, .last = 102, .downwards = true};
 
-std::string to_text(const Result<bool>& result) { return result ? (*result ? "yes" : "no") : what_of(result); }
+std::string to_text(const Result<bool>& result) {
+    const auto* const word = result.value_or(false) ? "yes" : "no";
+    return result ? word : what_of(result);
+}
 std::string to_text(const Result<ProjectId>& result) { return result ? std::to_string(*result) : what_of(result); }
 
 // As containers/storage labels a layer that it has quotas for: the directory with all that is in it.
@@ -190,7 +193,7 @@ TEST_CASE("an id that something elsewhere has as well is not adopted (root, XFS 
               std::filesystem::remove(disk.path("elsewhere"));
               findings.expect_equal(adopts(fake, book), "yes");
               // Another layer of the same engine: docker starts anew at an id that it gave before.
-              FakeLayer second(disk, "b");
+              const FakeLayer second(disk, "b");
               findings.expect(label_whole(second, ours.id), "label");
               findings.expect_equal(adopts(fake, book), "no");
           }) == "");

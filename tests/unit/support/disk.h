@@ -88,8 +88,11 @@ public:
         return keep(::mount("overlay", place.c_str(), "overlay", 0, options.c_str()) == 0, place);
     }
     bool tmpfs(const std::string& place) { return keep(mount_tmpfs(place, "tmpfs", "mode=755"), place); }
-    bool remount(const std::string& options) const { return run_command("mount -o remount," + options + " " + path()); }
-    bool unmount(std::string place) { // by value: it may be one of those that are kept
+    [[nodiscard]] bool remount(const std::string& options) const {
+        return run_command("mount -o remount," + options + " " + path());
+    }
+    bool unmount(const std::string& of) {
+        const auto place = of; // it may be one of those that are erased
         std::erase(mounts_, place);
         // At once where it can be: an XFS that is still being taken down keeps its UUID from the next test's.
         return ::umount2(place.c_str(), 0) == 0 || ::umount2(place.c_str(), MNT_DETACH) == 0;

@@ -70,13 +70,13 @@ public:
         holds.erase({filesystem, id});
         return {};
     }
-    std::optional<sys::ProjectId> hint(const std::string&) override { return hinted; }
-    void set_hint(const std::string&, sys::ProjectId id) override { hinted = id; }
-    Result<std::optional<sys::ProjectId>> mark(const std::string&) override {
+    std::optional<sys::ProjectId> hint(const std::string& /*filesystem*/) override { return hinted; }
+    void set_hint(const std::string& /*filesystem*/, sys::ProjectId id) override { hinted = id; }
+    Result<std::optional<sys::ProjectId>> mark(const std::string& /*filesystem*/) override {
         TRY(answer());
         return lowest;
     }
-    Result<void> lower_mark(const std::string&, sys::ProjectId id) override {
+    Result<void> lower_mark(const std::string& /*filesystem*/, sys::ProjectId id) override {
         TRY(answer());
         lowest = lowest ? std::min(*lowest, id) : id;
         return {};

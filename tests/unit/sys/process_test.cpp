@@ -180,7 +180,7 @@ TEST_CASE("pause lasts as long as it is told, and less than a second too") {
 
 TEST_CASE("pause is cut short by a signal") {
     CHECK(test::in_child([](test::Findings& findings) {
-              ::signal(SIGALRM, [](int) {});
+              static_cast<void>(::signal(SIGALRM, [](int) {}));
               ::alarm(1);
               const auto begin = std::chrono::steady_clock::now();
               sys::pause(plenty);

@@ -40,7 +40,10 @@ std::string to_text(const QuotaLimits& some) {
 int quotactls = 0;
 // The first call says that it is not there, the second nothing at all.
 int unused_quota(long number) {
-    return number == SYS_quotactl_fd && ++quotactls == 1 ? ENOSYS : (number == SYS_quotactl_fd ? EINVAL : 0);
+    if (number != SYS_quotactl_fd) {
+        return 0;
+    }
+    return ++quotactls == 1 ? ENOSYS : EINVAL;
 }
 
 // ext4 limits nobody who has CAP_SYS_RESOURCE (ignore_hardlimit() in fs/quota/dquot.c). Overlays write without it.

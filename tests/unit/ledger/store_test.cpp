@@ -14,7 +14,6 @@
 #include <vector>
 
 using namespace bulkhead;
-using ledger::Entry;
 using ledger::Receipt;
 using ledger::Store;
 using test::TemporaryDirectory;

@@ -215,10 +215,12 @@ TEST_CASE("release: the last write is taken back first (root, cgroup pids)" *
     CHECK(cgroup.read("pids.max") == "max");
 }
 
+namespace {
 Result<void> release_at(const std::string& path, sys::CgroupVersion version) {
     return resources::release_cgroup(
         {{.place = {version, "memory", path}, .inode = 1, .file = "memory.max", .old_value = "max", .new_value = "1"}});
 }
+} // namespace
 
 TEST_CASE("release: a cgroup that is gone is nothing to do; one that cannot be looked at is an error") {
     CHECK(resources::release_cgroup({}));

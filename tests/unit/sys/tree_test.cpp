@@ -55,7 +55,7 @@ TEST_CASE("a walk sees everything below once, a directory before what is in it")
     const auto names = names_below(directory.path()).value();
     CHECK((std::multiset<std::string>(names.begin(), names.end()) ==
            std::multiset<std::string>{"a", "b", "c", "deep", "one", "two", "top", "z", ".hidden", "empty"}));
-    const auto place = [&](const std::string& name) { return std::find(names.begin(), names.end(), name); };
+    const auto place = [&](const std::string& name) { return std::ranges::find(names, name); };
     CHECK(place("a") < place("b"));
     CHECK(place("b") < place("c"));
     CHECK(place("c") < place("deep"));

@@ -109,9 +109,13 @@ Result<std::optional<DiskRecord>> DiskRecords::read_named(const std::string& nam
     if (!text) {
         return std::nullopt;
     }
-    TRY_ASSIGN(auto record, in_context("disk record " + name, disk_record_from_json(*text)));
-    if (name_of(record.hold.filesystem, record.hold.id) != name) {
-        return fail(Code::internal, "disk record " + name + " is another id's; remove it");
+    auto record = disk_record_from_json(*text);
+    if (record && name_of(record->hold.filesystem, record->hold.id) != name) {
+        record = fail(Code::internal, "it is another id's");
+    }
+    if (!record) {
+        return fail(record.error().code, "disk record " + directory_ + "/disk/" + name + ": " + record.error().what +
+                                             "; take the limits off that id, if it has any, and remove the record");
     }
     return record;
 }
@@ -132,8 +136,12 @@ Result<std::optional<DiskHold>> DiskRecords::holder(const std::string& filesyste
 Result<void> DiskRecords::remember(const DiskHold& hold) {
     TRY_ASSIGN(const auto directory, open_directory(directory_, "disk", IfMissing::make_synced));
     const auto text = to_json(DiskRecord{.owner = owner_, .hold = hold});
-    return in_context("disk record",
-                      sys::replace_file_synced_at(directory.borrow(), name_of(hold.filesystem, hold.id), text));
+    const auto name = name_of(hold.filesystem, hold.id);
+    const auto write = [&]() -> Result<void> {
+        TRY_ASSIGN(const auto earlier, sys::lock_named_at(directory.borrow(), name, lock_deadline_ms));
+        return sys::replace_file_synced_at(directory.borrow(), name, text);
+    };
+    return in_context("disk record", write());
 }
 
 Result<void> DiskRecords::forget(const std::string& filesystem, ProjectId id) {
@@ -223,17 +231,32 @@ Result<void> DiskRecords::can_release(const DiskRecord& record) {
     return require_released(resources::can_release_disk(record.hold), record.hold.filesystem);
 }
 
-Result<void> DiskRecords::release(const DiskRecord& record) {
-    TRY_ASSIGN(const auto lock, lock_layer(record.hold.upper));
-    // One at a time: where the layer is gone, poststop and gc could both take the id for the old container's.
+// One at a time: where the layer is gone, poststop and gc could both take the id for the old container's.
+Result<std::optional<UniqueFd>> DiskRecords::lock_if_still(const DiskRecord& record) const {
     TRY_ASSIGN(const auto directory, open_directory(directory_, "disk", IfMissing::make_synced));
-    TRY(in_context("disk records", sys::lock_exclusively(directory.borrow(), lock_deadline_ms)));
+    const auto name = name_of(record.hold.filesystem, record.hold.id);
+    TRY_ASSIGN(auto lock,
+               in_context("disk record " + name, sys::lock_named_at(directory.borrow(), name, lock_deadline_ms)));
     TRY_ASSIGN(const auto now, read(record.hold.filesystem, record.hold.id));
-    if (!now || now->owner != record.owner) {
+    return now && now->owner == record.owner ? std::move(lock) : std::nullopt;
+}
+
+Result<bool> DiskRecords::forget_if_still(const DiskRecord& record) {
+    TRY_ASSIGN(const auto lock, lock_if_still(record));
+    if (lock) {
+        TRY(forget(record.hold.filesystem, record.hold.id));
+    }
+    return lock.has_value();
+}
+
+Result<void> DiskRecords::release(const DiskRecord& record) {
+    TRY_ASSIGN(const auto layer, lock_layer(record.hold.upper));
+    TRY_ASSIGN(const auto lock, lock_if_still(record));
+    if (!lock) {
         return {};
     }
-    TRY_ASSIGN(const auto status, sys::status_of(directory.borrow()));
-    TRY(require_released(resources::release_disk(now->hold, status.device), record.hold.filesystem));
+    TRY_ASSIGN(const auto status, sys::status_of(lock->borrow()));
+    TRY(require_released(resources::release_disk(record.hold, status.device), record.hold.filesystem));
     TRY(forget(record.hold.filesystem, record.hold.id));
     // The last one that was given out; a lower one would have the next search look through all above it. gc drops
     // hints.

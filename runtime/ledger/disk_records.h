@@ -52,6 +52,8 @@ public:
     // over at this moment: Code::busy after 3 s of waiting for it. Where the disk is not there, or cannot be told from
     // a clone, the record stays and Code::system says so.
     [[nodiscard]] Result<void> release(const DiskRecord& record);
+    // Removes the record and leaves the limits. False: it is another one's by now, or gone.
+    [[nodiscard]] Result<bool> forget_if_still(const DiskRecord& record);
     // Whether release() would find the disk, with what mends it; a dry run changes nothing.
     [[nodiscard]] static Result<void> can_release(const DiskRecord& record);
     // The names of all records, for read_named(); gc only.
@@ -63,6 +65,9 @@ public:
     void drop_hints();
 
 private:
+    // nullopt where the record is another owner's by now, or gone.
+    [[nodiscard]] Result<std::optional<UniqueFd>> lock_if_still(const DiskRecord& record) const;
+
     std::string directory_;
     std::string state_dir_;
     Owner owner_;

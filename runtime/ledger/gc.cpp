@@ -59,6 +59,7 @@ private:
         const auto name = "containers/" + entry.name();
         const auto receipt = entry.read();
         const auto alive = receipt && *receipt ? is_alive(**receipt) : Result<bool>(true);
+        forget_seen_ |= receipt && *receipt && (*receipt)->disk && (*receipt)->disk->filesystem == options_.forget;
         if (!receipt || !alive) {
             add(Kind::receipt, Outcome::failed, id, name, receipt ? alive.error().what : receipt.error().what);
         } else if (!*alive) {
@@ -89,27 +90,26 @@ private:
             add(Kind::disk_record, Outcome::failed, "", name, record ? alive.error().what : record.error().what);
             return;
         }
-        forget_seen_ = forget_seen_ || (*record && (*record)->hold.filesystem == options_.forget);
+        forget_seen_ |= *record && (*record)->hold.filesystem == options_.forget;
         if (!*alive) {
             take_dead_record(**record, name);
         }
     }
 
     void take_dead_record(const DiskRecord& record, const std::string& name) {
-        auto done = options_.dry_run ? DiskRecords::can_release(record) : disks_.release(record);
+        const auto done = options_.dry_run ? DiskRecords::can_release(record) : disks_.release(record);
         if (!done && done.error().code != Code::busy && options_.forget == record.hold.filesystem) {
-            done = options_.dry_run ? Result<void>{} : disks_.forget(record.hold.filesystem, record.hold.id);
-            add(Kind::disk_record, done ? Outcome::forgotten : Outcome::kept, record.owner.id, name,
-                done ? "" : done.error().what);
+            const auto gone = options_.dry_run ? Result<bool>(true) : disks_.forget_if_still(record);
+            if (!gone || *gone) {
+                add(Kind::disk_record, gone ? Outcome::forgotten : Outcome::kept, record.owner.id, name,
+                    gone ? "" : gone.error().what);
+            }
             return;
         }
         add_released(Kind::disk_record, record.owner.id, name, done);
     }
 
     void add_released(Kind kind, const std::string& container, const std::string& name, const Result<void>& done) {
-        if (!done && done.error().code == Code::busy) {
-            return; // a hook works on it
-        }
         add(kind, done ? Outcome::released : Outcome::kept, container, name, done ? "" : done.error().what);
     }
 
@@ -123,7 +123,7 @@ private:
 
     DiskRecords disks_;
     const GcOptions& options_;
-    bool forget_seen_ = false; // a record of the file system to forget
+    bool forget_seen_ = false; // a receipt or record of the file system to forget
     std::vector<GcItem> items_;
 };
 

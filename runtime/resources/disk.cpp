@@ -87,8 +87,8 @@ Result<void> DiskLimit::find_limits(DiskBook& book) {
     TRY_ASSIGN(auto quota, sys::quota_of(layer_.upper(), hold_.id));
     TRY_ASSIGN(const auto last, book.holder(hold_.filesystem, hold_.id));
     there_ = quota.limits;
-    if (last && last->limits == quota.limits) {
-        quota.limits = last->found;
+    if (last) {
+        quota.limits = without_ours(quota.limits, *last);
     }
     limited_ = there_ != quota.limits;
     hold_.found = quota.limits;
@@ -106,8 +106,8 @@ Result<void> DiskLimit::keep_engines_limits(DiskBook& book) {
         }
         TRY_ASSIGN(auto engines, sys::quota_of(layer_.upper(), id));
         TRY_ASSIGN(const auto last, book.holder(hold_.filesystem, id));
-        if (last && last->limits == engines.limits) {
-            engines.limits = last->found;
+        if (last) {
+            engines.limits = without_ours(engines.limits, *last);
         }
         hold_.limits = tightened(hold_.limits, engines.limits);
         hold_.found = tightened(hold_.found, engines.limits); // for the next start, which sees our id alone
@@ -153,8 +153,19 @@ Result<void> DiskLimit::label_files() {
     return {};
 }
 
+// ext4 keeps the map of a file's extents beside the file, and makes it when the file is written out: past a limit that
+// was kept to when it was written. At most 12 bytes for each extent of at least a block, with an empty one before it.
+Bytes DiskLimit::may_hold(Bytes size) const {
+    const auto whole = in_whole_blocks(size, layer_.size());
+    const bool ext4 = layer_.size().type == sys::FilesystemType::ext4;
+    constexpr std::uint64_t share_of_maps = 200;
+    constexpr std::uint64_t least_blocks = 16;
+    const auto maps = std::max(whole.value / share_of_maps, least_blocks * layer_.size().block.value);
+    return ext4 ? Bytes{whole.value + maps} : whole;
+}
+
 Result<void> DiskLimit::require_room(const sys::Quota& quota) const {
-    if (request_.size && quota.used_bytes > in_whole_blocks(*request_.size, layer_.size())) {
+    if (request_.size && quota.used_bytes > may_hold(*request_.size)) {
         return fail(Code::busy, "the writable layer already holds " + format(quota.used_bytes) + ", more than " +
                                     format(*request_.size) + "; ask for more, or start from a new container");
     }
@@ -169,12 +180,24 @@ Result<void> DiskLimit::require_room(const sys::Quota& quota) const {
 Result<void> DiskLimit::apply(DiskBook& book) {
     TRY(label_all());
     TRY(find_limits(book));
+    if (limited_ && hold_.limits != there_) {
+        TRY(take_off_old_limits());
+    }
     TRY(book.remember(hold_));
     told_ = true;
     if (hold_.limits != there_) {
         TRY(sys::set_quota_limits(layer_.upper(), hold_.id, hold_.limits));
         limited_ = true;
     }
+    return {};
+}
+
+// An earlier container's, while its record stands: with the new one in its place nobody would know them for ours.
+Result<void> DiskLimit::take_off_old_limits() {
+    TRY(sys::set_quota_limits(layer_.upper(), hold_.id, hold_.found));
+    TRY(sys::sync_journal(layer_.upper()));
+    there_ = hold_.found;
+    limited_ = false;
     return {};
 }
 
@@ -194,6 +217,9 @@ Result<void> DiskLimit::undo(DiskBook& book) {
     Result<void> undone;
     if (limited_) {
         undone = sys::set_quota_limits(layer_.upper(), hold_.id, claimed_ ? sys::QuotaLimits{} : hold_.found);
+        if (undone) {
+            undone = sys::sync_journal(layer_.upper()); // before the record goes
+        }
         limited_ = !undone;
     }
     for (; undone && !labelled_files_.empty(); labelled_files_.pop_back()) {

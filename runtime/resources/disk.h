@@ -48,6 +48,8 @@ private:
     [[nodiscard]] Result<void> label_all();
     [[nodiscard]] Result<void> label_layer();
     [[nodiscard]] Result<void> label_files();
+    [[nodiscard]] Bytes may_hold(Bytes size) const;
+    [[nodiscard]] Result<void> take_off_old_limits();
     [[nodiscard]] Result<void> require_room(const sys::Quota& quota) const;
     [[nodiscard]] Result<void> unlabel_all() const;
 

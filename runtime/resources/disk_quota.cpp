@@ -128,4 +128,17 @@ QuotaLimits tightened(QuotaLimits limits, const QuotaLimits& by) {
     return with_soft_below_hard(limits);
 }
 
+QuotaLimits without_ours(QuotaLimits now, const DiskHold& hold) {
+    const auto put_back = [&](auto limit) {
+        if (now.*limit == hold.limits.*limit) {
+            now.*limit = hold.found.*limit;
+        }
+    };
+    put_back(&QuotaLimits::hard_bytes);
+    put_back(&QuotaLimits::soft_bytes);
+    put_back(&QuotaLimits::hard_inodes);
+    put_back(&QuotaLimits::soft_inodes);
+    return now;
+}
+
 } // namespace bulkhead::resources

@@ -5,6 +5,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/units.h"
 #include "runtime/policy/config.h"
+#include "runtime/resources/disk_book.h"
 #include "runtime/resources/layer.h"
 #include "runtime/sys/quota.h"
 
@@ -36,5 +37,9 @@ struct DiskRequest {
 
 // `limits`, its hard ones nowhere looser than those of `by`.
 [[nodiscard]] sys::QuotaLimits tightened(sys::QuotaLimits limits, const sys::QuotaLimits& by);
+
+// `now`, each limit that is still as `hold` set it put back to what was found; one that differs is somebody else's by
+// now.
+[[nodiscard]] sys::QuotaLimits without_ours(sys::QuotaLimits now, const DiskHold& hold);
 
 } // namespace bulkhead::resources

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/resources/disk_release.h"
 
+#include "runtime/resources/disk_quota.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/filesystem.h"
 #include "runtime/sys/mountinfo.h"
@@ -71,9 +72,14 @@ Result<Disk> find_disk(const DiskHold& hold) {
     return find_by_uuid(hold.filesystem);
 }
 
-Result<void> set_found(BorrowedFd directory, const DiskHold& hold, dev_t records) {
+Result<void> give_back(BorrowedFd directory, const DiskHold& hold, dev_t records) {
     TRY_ASSIGN(const auto status, sys::status_of(directory));
-    TRY(sys::set_quota_limits(directory, hold.id, hold.found));
+    TRY_ASSIGN(const auto quota, sys::quota_of(directory, hold.id));
+    const auto limits = without_ours(quota.limits, hold);
+    if (limits == quota.limits) {
+        return {};
+    }
+    TRY(sys::set_quota_limits(directory, hold.id, limits));
     return status.device == records ? Result<void>{} : sys::sync_journal(directory);
 }
 
@@ -84,7 +90,7 @@ Result<Released> release_through_another_mount(const DiskHold& hold, dev_t recor
         return std::unexpected(std::move(read_only));
     }
     if (disk.state == Released::done) {
-        TRY(set_found(disk.directory.borrow(), hold, records));
+        TRY(give_back(disk.directory.borrow(), hold, records));
     }
     return disk.state;
 }
@@ -115,11 +121,7 @@ Result<Released> release_disk(const DiskHold& hold, dev_t records) {
     if (disk.state != Released::done) {
         return disk.state;
     }
-    TRY_ASSIGN(const auto quota, sys::quota_of(disk.directory.borrow(), hold.id));
-    if (quota.limits != hold.limits || hold.limits == hold.found) {
-        return Released::done;
-    }
-    auto set = set_found(disk.directory.borrow(), hold, records);
+    auto set = give_back(disk.directory.borrow(), hold, records);
     if (!set && set.error().number == EROFS) { // reached through a read-only bind
         return release_through_another_mount(hold, records, std::move(set).error());
     }

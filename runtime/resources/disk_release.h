@@ -17,7 +17,7 @@ enum class Released {
 // Whether release_disk() would reach the disk and its quotas; nothing is changed.
 [[nodiscard]] Result<Released> can_release_disk(const DiskHold& hold);
 
-// Sets the limits found before, if those that are there are still ours. The file system is reached through the upper
+// Sets the limits found before, in place of those that are still ours. The file system is reached through the upper
 // directory where that still carries the id, else through any mount of it.
 //
 // `records` is the device that the disk record lies on: where it is another, the limits are on disk when this returns,

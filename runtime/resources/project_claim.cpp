@@ -74,22 +74,49 @@ Result<bool> held_by_another(const Layer& layer, ProjectId id, DiskBook& book) {
     return true;
 }
 
+// XFS gives what id 0 has for limits to every id that has none, free ones too.
+Result<bool> is_free(const Layer& layer, const Quota& quota) {
+    if (quota == Quota{}) {
+        return true;
+    }
+    if (quota.used_inodes.value != 0 || layer.size().type != sys::FilesystemType::xfs) {
+        return false;
+    }
+    TRY_ASSIGN(const auto defaults, sys::quota_of(layer.upper(), 0));
+    const auto is_default = [&](auto limit) {
+        return (quota.limits.*limit).value == 0 || quota.limits.*limit == defaults.limits.*limit;
+    };
+    return is_default(&sys::QuotaLimits::hard_bytes) && is_default(&sys::QuotaLimits::soft_bytes) &&
+           is_default(&sys::QuotaLimits::hard_inodes) && is_default(&sys::QuotaLimits::soft_inodes);
+}
+
+// Whoever releases a record takes the id for its own; so does one that cannot be read.
+Result<bool> is_named_by_a_record(const Layer& layer, ProjectId id, DiskBook& book) {
+    const auto holder = book.holder(layer.filesystem(), id);
+    if (!holder && holder.error().code == Code::internal) {
+        return true;
+    }
+    TRY(holder);
+    return holder->has_value();
+}
+
 // Whether this process alone has the free id `id` now. One that a record still names is left alone, though it is free:
 // whoever releases that record would take ours for it.
 Result<bool> try_claim(const Layer& layer, ProjectId id, const ProjectLabel& before, DiskBook& book) {
     TRY_ASSIGN(const auto quota, sys::quota_of(layer.upper(), id));
-    if (quota != Quota{}) {
+    TRY_ASSIGN(const auto free, is_free(layer, quota));
+    if (!free) {
         return false;
     }
     TRY(sys::set_project_label(layer.upper(), {.id = id, .inherit = true}));
     const auto claimed = sys::quota_of(layer.upper(), id);
-    const auto holder = book.holder(layer.filesystem(), id);
-    if (claimed && claimed->used_inodes.value == 1 && holder && !*holder) {
+    const auto named = is_named_by_a_record(layer, id, book);
+    if (claimed && claimed->used_inodes.value == 1 && named && !*named) {
         return true;
     }
     TRY(sys::set_project_label(layer.upper(), before));
     TRY(claimed);
-    TRY(holder);
+    TRY(named);
     return false;
 }
 
@@ -98,25 +125,6 @@ std::unexpected<Error> none_left(const IdSearch& search) {
                                 std::to_string(search.last) + " is free; widen disk.project-ids in the node config");
 }
 
-Result<ProjectId> claim_upwards(const Layer& layer, const IdSearch& search, const ProjectLabel& before,
-                                DiskBook& book) {
-    const auto start = std::clamp(book.hint(layer.filesystem()).value_or(search.first), search.first, search.last);
-    for (auto id = start;;) {
-        TRY_ASSIGN(const auto claimed, try_claim(layer, id, before, book));
-        const auto next = id == search.last ? search.first : id + 1;
-        if (claimed) {
-            book.set_hint(layer.filesystem(), next);
-            return id;
-        }
-        if (next == start) {
-            return none_left(search);
-        }
-        id = next;
-    }
-}
-
-constexpr ProjectId most_misses = 32;
-
 std::unexpected<Error> none_found(const IdSearch& search, ProjectId below) {
     return fail(Code::busy, "no free project id from " + std::to_string(search.first) + " was found below " +
                                 std::to_string(below) +
@@ -124,17 +132,61 @@ std::unexpected<Error> none_found(const IdSearch& search, ProjectId below) {
                                 "node config");
 }
 
-// How far below the mark the next try is. Right below it first. What is taken there is somebody else's, and dockerd
-// would come upon it as it counts up from ours: so with a distance, and not one that a tenant could foresee and take.
-Result<ProjectId> distance(const IdSearch& search, ProjectId misses) {
-    constexpr ProjectId longest_stretch = 4096;
-    const auto stretch =
-        std::clamp<ProjectId>((search.last - search.first) / (most_misses * longest_stretch), 1, longest_stretch);
+// The first free id of a run, which wraps around.
+Result<std::optional<ProjectId>> claim_in_run(const Layer& layer, const IdSearch& search, ProjectId start,
+                                              ProjectId length, const ProjectLabel& before, DiskBook& book) {
+    auto id = start;
+    for (ProjectId tried = 0; tried < length; ++tried) {
+        TRY_ASSIGN(const auto claimed, try_claim(layer, id, before, book));
+        const auto next = id == search.last ? search.first : id + 1;
+        if (claimed) {
+            book.set_hint(layer.filesystem(), next);
+            return id;
+        }
+        id = next;
+    }
+    return std::nullopt;
+}
+
+// From the hint on; where somebody has all of that, from places that he could not foresee.
+Result<ProjectId> claim_upwards(const Layer& layer, const IdSearch& search, const ProjectLabel& before,
+                                DiskBook& book) {
+    constexpr ProjectId longest_run = 16384;
+    constexpr int most_runs = 8;
+    const ProjectId count = search.last - search.first + 1;
+    auto start = std::clamp(book.hint(layer.filesystem()).value_or(search.first), search.first, search.last);
+    for (int run = 0; run < most_runs; ++run) {
+        TRY_ASSIGN(const auto id, claim_in_run(layer, search, start, std::min(count, longest_run), before, book));
+        if (id) {
+            return *id;
+        }
+        if (count <= longest_run) {
+            return none_left(search);
+        }
+        TRY_ASSIGN(const auto offset, sys::random_below(count));
+        start = search.first + offset;
+    }
+    return none_found(search, search.last + 1);
+}
+
+// How far below the mark a try is. Right below it first. What is taken there is somebody else's, and dockerd would come
+// upon it as it counts up from ours: so with a distance, not one that a tenant could foresee and take, and with each
+// miss twice as far.
+Result<ProjectId> distance(const IdSearch& search, unsigned misses) {
+    constexpr ProjectId shortest_stretch = 4096;
+    constexpr unsigned most_doublings = 17;
     if (misses == 0) {
         return ProjectId{0};
     }
-    TRY_ASSIGN(const auto offset, sys::random_below(stretch));
-    return (misses * stretch) + offset;
+    const ProjectId width = search.last - search.first;
+    const auto unit = std::clamp<ProjectId>(width >> most_doublings, 1, shortest_stretch);
+    const auto stretch = std::uint64_t{unit} << (misses - 1);
+    if (stretch > width) {
+        return width + 1; // further than the range goes
+    }
+    const auto from = static_cast<ProjectId>(stretch);
+    TRY_ASSIGN(const auto offset, sys::random_below(std::min(from, width - from + 1)));
+    return from + offset;
 }
 
 // The mark comes down only to what was really claimed, so that ids which somebody holds for a while cost nothing.
@@ -143,10 +195,10 @@ Result<ProjectId> claim_downwards(const Layer& layer, const IdSearch& search, co
     TRY_ASSIGN(const auto mark, book.mark(layer.filesystem()));
     const bool in_range = mark && *mark >= search.first && *mark <= search.last;
     const ProjectId below = in_range ? *mark : search.last + 1;
-    for (ProjectId misses = 0; misses <= most_misses; ++misses) {
+    for (unsigned misses = 0;; ++misses) {
         TRY_ASSIGN(const auto room, distance(search, misses));
         if (below - search.first <= room) {
-            break;
+            return none_found(search, below);
         }
         const ProjectId id = below - 1 - room;
         TRY_ASSIGN(const auto claimed, try_claim(layer, id, before, book));
@@ -159,7 +211,6 @@ Result<ProjectId> claim_downwards(const Layer& layer, const IdSearch& search, co
         }
         return id;
     }
-    return none_found(search, below);
 }
 
 } // namespace

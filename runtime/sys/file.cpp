@@ -5,6 +5,7 @@
 #include "runtime/sys/process.h"
 
 #include <algorithm>
+#include <array>
 #include <climits>
 #include <limits>
 #include <sys/file.h>
@@ -206,19 +207,31 @@ Result<void> replace_file_synced_at(BorrowedFd directory, const std::string& nam
     return replace_file(directory, name, text, Synced::yes);
 }
 
+Result<std::optional<UniqueFd>> lock_named_at(BorrowedFd directory, const std::string& name, unsigned deadline_ms) {
+    for (;;) {
+        auto file = open_at(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+        if (!file) {
+            return file.error().number == ENOENT ? Result<std::optional<UniqueFd>>(std::nullopt)
+                                                 : std::unexpected(file.error());
+        }
+        TRY(lock_exclusively(file->borrow(), deadline_ms));
+        TRY_ASSIGN(const auto still_there, is_named(file->borrow(), directory, name));
+        if (still_there) {
+            return *std::move(file);
+        }
+        // Removed or replaced before it was locked.
+    }
+}
+
 Result<bool> remove_abandoned_at(BorrowedFd directory, const std::string& temporary) {
-    const auto file = open_at(directory, temporary, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const auto file = lock_named_at(directory, temporary, 0);
     if (!file) {
-        return file.error().number == ENOENT ? Result<bool>(false) : std::unexpected(file.error());
+        return file.error().code == Code::busy ? Result<bool>(false) : std::unexpected(file.error());
     }
-    if (const auto locked = lock_exclusively(file->borrow(), 0); !locked) {
-        return locked.error().code == Code::busy ? Result<bool>(false) : std::unexpected(locked.error());
-    }
-    TRY_ASSIGN(const auto still_there, is_named(file->borrow(), directory, temporary));
-    if (still_there) {
+    if (*file) {
         TRY(unlink_at(directory, temporary));
     }
-    return still_there;
+    return file->has_value();
 }
 
 Result<void> sync(BorrowedFd file) {
@@ -229,12 +242,12 @@ Result<void> sync(BorrowedFd file) {
 }
 
 Result<void> sync_journal(BorrowedFd directory) {
-    const auto file = open_at(directory, ".", O_TMPFILE | O_WRONLY, S_IRUSR | S_IWUSR);
-    if (file) {
-        return sync(file->borrow());
+    const std::array<timespec, 2> access_time{
+        {{.tv_sec = 0, .tv_nsec = UTIME_NOW}, {.tv_sec = 0, .tv_nsec = UTIME_OMIT}}};
+    if (call(SYS_utimensat, directory.number(), nullptr, access_time.data(), 0) < 0) {
+        return fail_errno(errno, "utimensat");
     }
-    // A directory whose quota is used up has no room for a file.
-    return call_restarting(SYS_syncfs, directory.number()) < 0 ? fail_errno(errno, "syncfs") : Result<void>{};
+    return sync(directory);
 }
 
 Result<void> lock_exclusively(BorrowedFd file, unsigned deadline_ms) {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <fcntl.h>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -67,8 +68,8 @@ void write_to_stderr(std::string_view text);
 [[nodiscard]] Result<bool> remove_abandoned_at(BorrowedFd directory, const std::string& temporary);
 
 // fsync(2).
-// What was changed in the metadata of the directory's file system, quotas included, is on the disk when it returns. By
-// fsync(2) of a new file without a name, as journals (XFS, ext4) have one order; else by syncfs(2).
+// What was changed in the metadata of the directory's file system, quotas included, is on the disk when it returns: its
+// access time is set and synced, and journals (XFS, ext4) have one order.
 [[nodiscard]] Result<void> sync_journal(BorrowedFd directory);
 [[nodiscard]] Result<void> sync(BorrowedFd file);
 
@@ -76,6 +77,10 @@ void write_to_stderr(std::string_view text);
 
 // flock(2) LOCK_EX, tried until `deadline_ms` milliseconds are over, then Code::busy. Held while the descriptor lives.
 [[nodiscard]] Result<void> lock_exclusively(BorrowedFd file, unsigned deadline_ms);
+// The regular file that has the name, locked; nullopt where there is none. Whoever replaces or removes it by name while
+// holding this hinders nobody: the next one looks again.
+[[nodiscard]] Result<std::optional<UniqueFd>> lock_named_at(BorrowedFd directory, const std::string& name,
+                                                            unsigned deadline_ms);
 
 // Makes descriptors 0, 1 and 2 exist (/dev/null where one is missing) and closes every other one: what a caller leaked
 // into us cannot be reached through us.

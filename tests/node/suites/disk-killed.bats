@@ -45,6 +45,11 @@ end_container() {
     pid=
 }
 
+ask() { # SIZE
+    jq --arg size "$1" '.annotations["io.bulkhead.disk-size"] = $size' /run/bundle/config.json >/run/bundle/new
+    mv /run/bundle/new /run/bundle/config.json
+}
+
 limits() { xfs_quota -x -c 'report -p -N -b -i' /mnt/xfs | awk 'NF && $1 != "#0" && ($4 != 0 || $9 != 0)'; }
 leftovers() { find /run/bulkhead/containers /var/lib/bulkhead/disk -mindepth 1 2>/dev/null || true; }
 
@@ -90,6 +95,37 @@ expect_clean_after_gc() { # WHEN
     done
     echo "# killed at ${#calls[@]} calls, after $limited of them a limit was set" >&3
     ((${#calls[@]} >= 14 && limited >= 1))
+}
+
+# What /run had of the first one is lost, as with the power.
+take_over() {
+    fresh_layer
+    ask 10Mi
+    begin_container
+    "$BULKHEAD_HOOK" createRuntime </run/state
+    end_container
+    rm -rf /run/bulkhead
+    ask 20Mi
+    begin_container
+}
+
+@test "createRuntime on a layer that still has an earlier limit, killed at each call that matters" {
+    local calls name n
+    take_over
+    mapfile -t calls < <(calls_of createRuntime | grep -E 'quotactl_fd|renameat2|fsync|exit_group')
+    expect_eq 20480 "$(limits | awk '{ print $4 }')"
+    end_container
+    expect_clean_after_gc "a whole run"
+    for call in "${calls[@]}"; do
+        read -r name n <<<"$call"
+        take_over
+        kill_at "$name" "$n" createRuntime
+        end_container
+        expect_clean_after_gc "$call"
+    done
+    ask 10Mi
+    echo "# killed at ${#calls[@]} calls" >&3
+    ((${#calls[@]} >= 10))
 }
 
 @test "poststop killed at each call that changes something" {

@@ -138,3 +138,18 @@ engines_files() { # LABELLED? yes|no
 @test "files that the engine writes do not count" { on_each_disk engines_files no; }
 
 @test "files that the engine writes count where the config says so" { on_each_disk engines_files yes; }
+
+# ext4 makes the map of a file with many holes when it writes it out, past the limit that was kept to until then.
+filled_with_holes() {
+    layer_make c1
+    start c1 disk-size=10Mi
+    run inside c1 perl -e '$| = 1; open F, "+>", "/d/holes" or die; for ($n = 0; ; $n++) {
+        sysseek F, $n * 8192, 0; syswrite F, "x" x 4096 or die "$!\n" }'
+    expect_match "$full" "$output"
+    sync
+    stop c1
+    start_again c1
+    expect_eq 10240 "$(limits | cut -d' ' -f3)"
+}
+
+@test "a container that filled its layer with holes starts again" { with_each filled_with_holes; }

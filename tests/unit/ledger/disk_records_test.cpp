@@ -221,7 +221,7 @@ TEST_CASE("records that are damaged, another's, or not root's alone are errors w
     auto book = fixture.book();
     REQUIRE(book.remember(hold()));
     const auto path = fixture.directory.path(fixture.file);
-    const auto name = "disk record " + std::string(uuid) + "-4711.json";
+    const auto name = "disk record " + path;
     const auto refusal = [&] {
         const auto read = book.holder(uuid, 4711);
         REQUIRE(!read);
@@ -229,11 +229,12 @@ TEST_CASE("records that are damaged, another's, or not root's alone are errors w
         return read.error().what;
     };
     test::write_file(path, "{");
-    CHECK(refusal() == name + ": JSON is malformed or cut off");
+    const std::string mend = "; take the limits off that id, if it has any, and remove the record";
+    CHECK(refusal() == name + ": JSON is malformed or cut off" + mend);
     test::write_file(path, to_json({.owner = owner(), .hold = hold(12)}));
-    CHECK(refusal() == name + " is another id's; remove it");
+    CHECK(refusal() == name + ": it is another id's" + mend);
     REQUIRE(::chmod(path.c_str(), 0666) == 0);
-    CHECK(refusal().contains(name.substr(name.rfind(' ') + 1) + " is not root's alone to write"));
+    CHECK(refusal().contains("-4711.json is not root's alone to write"));
     test::write_file(path, std::string((16UL << 10U) + 1, ' '));
     REQUIRE(::chmod(path.c_str(), 0600) == 0);
     CHECK(!book.holder(uuid, 4711));
@@ -326,6 +327,40 @@ TEST_CASE("a record whose disk is not there stays, with what mends it (root only
     CHECK(released.error().what == "the disk no-such-uuid is not mounted; mount it, or forget it with bulkhead gc "
                                    "--forget no-such-uuid");
     CHECK(book.read("no-such-uuid", 4711).value());
+}
+
+TEST_CASE("a disk that hangs hinders no other: the record is locked, and it alone (root only)" * root_only) {
+    const Fixture fixture;
+    auto book = fixture.book();
+    auto hangs = hold();
+    hangs.filesystem = "one-that-hangs";
+    auto other = hold();
+    other.filesystem = "no-such-uuid";
+    REQUIRE(book.remember(hangs));
+    REQUIRE(book.remember(other));
+    const test::IdleProcess holder([&] { // releases it, and waits for the disk
+        static auto directory = test::open_directory(fixture.directory.path("lib/disk"));
+        static auto lock = sys::lock_named_at(directory.borrow(), "one-that-hangs-4711.json", 0);
+        return lock && *lock;
+    });
+    REQUIRE(holder.ready());
+    CHECK(book.release(book.read("no-such-uuid", 4711)->value()).error().what.contains("is not mounted"));
+    CHECK(book.forget_if_still(book.read("no-such-uuid", 4711)->value()).value());
+    CHECK(book.release(book.read("one-that-hangs", 4711)->value()).error().code == Code::busy);
+}
+
+TEST_CASE("a record is only forgotten for the owner that was read (root only)" * root_only) {
+    const Fixture fixture;
+    auto book = fixture.book();
+    REQUIRE(book.remember(hold()));
+    const auto earlier = book.read(uuid, 4711)->value();
+    auto next = owner();
+    next.process.pid = 8;
+    REQUIRE(fixture.book(next).remember(hold()));
+    CHECK(!book.forget_if_still(earlier).value());
+    CHECK(book.read(uuid, 4711).value());
+    CHECK(book.forget_if_still(book.read(uuid, 4711)->value()).value());
+    CHECK(!book.forget_if_still(earlier).value());
 }
 
 TEST_CASE("a record whose disk is there twice stays, with what mends it (root, an XFS of its own)" * needs_xfs) {

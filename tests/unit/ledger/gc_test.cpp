@@ -175,8 +175,23 @@ TEST_CASE("gc: a receipt whose disk is gone is kept, until the disk is forgotten
     CHECK(fixture.gc({.dry_run = true, .forget = lost_disk}) == forgotten);
     CHECK(fixture.files() == before);
     CHECK(fixture.gc({.dry_run = false, .forget = lost_disk}) == forgotten);
-    CHECK(fixture.gc() == "released receipt of web\n");
+    // Once more, as the first time ended with 1: the receipt names the disk.
+    CHECK(fixture.gc({.dry_run = false, .forget = lost_disk}) == "released receipt of web\n");
     CHECK(fixture.gc() == "");
+}
+
+TEST_CASE("gc keeps, and says so, what another process holds for long (root only)" * root_only) {
+    const Fixture fixture;
+    REQUIRE(fixture.book(dead("web")).remember(hold_on(lost_disk)));
+    const test::IdleProcess holder([&] {
+        static auto directory = test::open_directory(fixture.directory.path("lib/disk"));
+        static auto lock = sys::lock_named_at(directory.borrow(), "no-such-uuid-4711.json", 0);
+        return lock && *lock;
+    });
+    REQUIRE(holder.ready());
+    const auto kept = "kept record of web: disk record no-such-uuid-4711.json: another bulkhead process holds it\n";
+    CHECK(fixture.gc() == kept);
+    CHECK(fixture.gc({.dry_run = false, .forget = lost_disk}) == kept);
 }
 
 TEST_CASE("gc forgets no record of a living container, and says so where nothing names the disk (root only)" *

@@ -138,18 +138,6 @@ TEST_CASE("the limits are on disk before the record goes, where that lies on ano
           }) == "");
 }
 
-TEST_CASE("a layer that has no room for a file is synced all the same (root, XFS with project quotas)" *
-          needs_xfs_quota) {
-    CHECK(on_limited([](Findings& findings, Disk& disk, const DiskHold& hold) {
-              auto full = hold;
-              full.found = {.hard_bytes = {}, .soft_bytes = {}, .hard_inodes = Count{1}, .soft_inodes = {}};
-              const FailingCall failing(SYS_syncfs, EIO);
-              findings.expect_equal(to_text(release(full)), "syncfs: Input/output error");
-              const auto quota = sys::quota_of(disk.root(), id);
-              findings.expect(quota->limits == full.found, "limits");
-          }) == "");
-}
-
 TEST_CASE("they come back when upper is gone, has another id, or lies on another disk "
           "(root, XFS with project quotas)" *
           needs_xfs_quota) {
@@ -178,7 +166,25 @@ TEST_CASE("limits that somebody changed since are theirs (root, XFS with project
               theirs.hard_inodes = Count{98};
               findings.expect_equal(what_of(sys::set_quota_limits(disk.root(), id, theirs)), "");
               findings.expect_equal(to_text(release(hold)), "done");
-              findings.expect_equal(limits_on(disk), "others");
+              auto expected = found;
+              expected.hard_inodes = Count{98};
+              findings.expect(sys::quota_of(disk.root(), id)->limits == expected, "not theirs beside what was found");
+          }) == "");
+}
+
+TEST_CASE("defaults of the file system that came after us do not keep our limits (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_limited([](Findings& findings, Disk& disk, const DiskHold& hold) {
+              const QuotaLimits defaults{.hard_bytes = Bytes{64U << 20U},
+                                         .soft_bytes = Bytes{4U << 20U},
+                                         .hard_inodes = {},
+                                         .soft_inodes = {}};
+              findings.expect_equal(what_of(sys::set_quota_limits(disk.root(), 0, defaults)), "");
+              std::filesystem::create_directory(hold.upper + "/d"); // with which the kernel takes them over
+              findings.expect(sys::quota_of(disk.root(), id)->limits.soft_bytes == defaults.soft_bytes, "no default");
+              findings.expect_equal(to_text(release(hold)), "done");
+              const auto limits = sys::quota_of(disk.root(), id)->limits;
+              findings.expect(limits.hard_bytes == found.hard_bytes && limits.hard_inodes == Count{}, "ours stay");
           }) == "");
 }
 

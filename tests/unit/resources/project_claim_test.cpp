@@ -163,6 +163,59 @@ TEST_CASE("a free id that a record still names is left alone (root, XFS with pro
           }) == "");
 }
 
+TEST_CASE("a record that cannot be read keeps its id, and no other (root, XFS with project quotas)" * needs_xfs_quota) {
+    CHECK(on_layer("prjquota", [](Findings& findings, Disk&, FakeLayer& fake) {
+              FakeBook book;
+              book.damaged = few.first;
+              findings.expect_equal(to_text(claim_project_id(fake.get(), few, book)), std::to_string(few.first + 1));
+          }) == "");
+}
+
+TEST_CASE("an id that has the file system's defaults alone is free (root, XFS with project quotas)" * needs_xfs_quota) {
+    CHECK(on_layer("prjquota", [](Findings& findings, Disk& disk, FakeLayer& fake) {
+              FakeBook book;
+              sys::QuotaLimits defaults;
+              defaults.hard_bytes = Bytes{64U << 20U};
+              defaults.soft_inodes = Count{1000};
+              findings.expect_equal(what_of(sys::set_quota_limits(disk.root(), 0, defaults)), "");
+              findings.expect_equal(to_text(claim_project_id(fake.get(), few, book)), "100");
+              findings.expect(set_label(fake.path("diff"), {}), "unlabel");
+              findings.expect(sys::quota_of(disk.root(), 100)->limits == defaults, "no defaults are left on it");
+              book.hinted.reset();
+              findings.expect_equal(to_text(claim_project_id(fake.get(), few, book)), "100");
+              findings.expect(set_label(fake.path("diff"), {}), "unlabel");
+              auto others = defaults;
+              others.hard_bytes = Bytes{32U << 20U};
+              findings.expect_equal(what_of(sys::set_quota_limits(disk.root(), 100, others)), "");
+              book.hinted.reset();
+              findings.expect_equal(to_text(claim_project_id(fake.get(), few, book)), "101");
+          }) == "");
+}
+
+namespace {
+// Ids that are in use by nobody whom we know.
+void take_ids(Findings& findings, const Disk& disk, ProjectId first, ProjectId last) {
+    for (auto id = first; id <= last; ++id) {
+        sys::QuotaLimits limits;
+        limits.hard_inodes = Count{5};
+        findings.expect(sys::set_quota_limits(disk.root(), id, limits).has_value(), "take an id");
+    }
+}
+} // namespace
+
+TEST_CASE("whoever has thousands of ids in a row keeps nobody from the rest (root, XFS with project quotas)" *
+          needs_xfs_quota) {
+    CHECK(on_layer("prjquota", [](Findings& findings, Disk& disk, FakeLayer& fake) {
+              FakeBook book;
+              constexpr ProjectId taken = 16384;
+              constexpr IdSearch half{.first = 1U << 20U, .last = (1U << 21U) - 1, .downwards = false};
+              take_ids(findings, disk, half.first, half.first + taken - 1);
+              const auto id = claim_project_id(fake.get(), half, book).value();
+              findings.expect(id >= half.first + taken && id <= half.last, std::to_string(id));
+              findings.expect(book.hinted == id + 1, "hint");
+          }) == "");
+}
+
 TEST_CASE("an id that the layer accounts for alone is adopted (root, XFS with project quotas)" * needs_xfs_quota) {
     CHECK(on_layer("prjquota", [](Findings& findings, Disk& disk, FakeLayer& fake) {
               FakeBook book;
@@ -360,6 +413,13 @@ TEST_CASE("in docker's home what is somebody else's is passed with a distance (r
                   different.insert(id);
               }
               findings.expect(different.size() == 4, "it can be foreseen");
+              // Somebody has all of that: twice as far.
+              take_ids(findings, disk, half.last - 8192, half.last - 4096);
+              FakeBook book;
+              FakeLayer fake(disk, "e", "overlay2");
+              findings.expect(fake.mount(), "overlay");
+              const auto id = claim_project_id(fake.get(), half, book).value();
+              findings.expect(id <= half.last - 8192 && id > half.last - 16384, std::to_string(id));
           }) == "");
 }
 

@@ -57,6 +57,9 @@ public:
 
     Result<std::optional<resources::DiskHold>> holder(const std::string& filesystem, sys::ProjectId id) override {
         TRY(answer());
+        if (id == damaged) {
+            return fail(Code::internal, "damaged");
+        }
         const auto found = holds.find({filesystem, id});
         return found == holds.end() ? std::nullopt : std::optional(found->second);
     }
@@ -84,8 +87,9 @@ public:
 
     std::map<Place, resources::DiskHold> holds;
     std::optional<sys::ProjectId> hinted;
-    std::optional<sys::ProjectId> lowest; // the mark
-    int answers_left = -1;                // before it fails; -1: for ever
+    std::optional<sys::ProjectId> lowest;  // the mark
+    std::optional<sys::ProjectId> damaged; // has a record that cannot be read
+    int answers_left = -1;                 // before it fails; -1: for ever
 
 private:
     Result<void> answer() {

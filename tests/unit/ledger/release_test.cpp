@@ -22,8 +22,7 @@ TEST_CASE("an id that has a later owner is theirs, and one whose disk is not the
     const auto& owner = static_cast<const ledger::Owner&>(receipt);
     auto later = owner;
     later.process.pid = 12;
-    ledger::DiskRecords theirs(directory.path("lib"), directory.path("state"),
-                               later); // NOLINT(cppcoreguidelines-slicing)
+    ledger::DiskRecords theirs(directory.path("lib"), directory.path("state"), later);
     REQUIRE(theirs.remember(hold));
     CHECK(ledger::release(receipt, theirs));
     CHECK(theirs.read("no-such-uuid", 7).value());

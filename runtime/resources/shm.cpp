@@ -2,13 +2,12 @@
 #include "runtime/resources/shm.h"
 
 #include "runtime/base/quantity.h"
+#include "runtime/resources/container_path.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/mount.h"
 #include "runtime/sys/mountinfo.h"
 #include "runtime/sys/namespace.h"
-#include "runtime/sys/path.h"
 
-#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -21,26 +20,6 @@ constexpr mode_t shm_mode = 01777;
 std::unexpected<Error> unsupported(std::string what) { return fail(Code::unsupported, std::move(what)); }
 std::unexpected<Error> not_allowed(std::string what) { return fail(Code::not_allowed, std::move(what)); }
 
-// Whether `place` is the file system of one of the host's own directories `path`: as this process sees it and, since an
-// engine may run in a mount namespace of its own, as PID 1 does (where root may look: inside another container it may
-// not).
-Result<bool> is_hosts(const sys::Place& place, const std::string& path) {
-    for (const auto* root : {"", "/proc/1/root"}) {
-        const auto directory = sys::open_at(sys::working_directory, root + path, O_PATH | O_DIRECTORY);
-        if (!directory) {
-            if (directory.error().number == ENOENT || directory.error().number == EACCES) {
-                continue;
-            }
-            return std::unexpected(directory.error());
-        }
-        TRY_ASSIGN(const auto host, sys::place_of(directory->borrow()));
-        if (host.device == place.device) {
-            return true;
-        }
-    }
-    return false;
-}
-
 // The mount that `place` lies on, and how often its file system is mounted where the container is.
 Result<sys::MountSurvey> survey(const Container& container, const sys::Place& place) {
     TRY_ASSIGN(const auto mountinfo, container.process.mountinfo());
@@ -49,17 +28,6 @@ Result<sys::MountSurvey> survey(const Container& container, const sys::Place& pl
         return fail(Code::system, "mount " + std::to_string(place.mount_id) + " is not in the container's mountinfo");
     }
     return survey;
-}
-
-Result<UniqueFd> open_without_symlinks(BorrowedFd root, const std::string& path) {
-    auto opened = sys::open_directory_in(root, path, sys::Symlinks::refuse);
-    if (!opened && opened.error().number == ELOOP) {
-        return unsupported("/" + path + " goes through a symlink in the image; make it a directory there");
-    }
-    if (!opened && opened.error().number == ENOTDIR) {
-        return unsupported("/" + path + " is no directory in the image; make it one there");
-    }
-    return opened;
 }
 
 // A tmpfs that somebody mounted on the host is taken for a container's /dev/shm only by what containerd, CRI-O, docker
@@ -161,10 +129,7 @@ Result<bool> make_mount_point(BorrowedFd parent, const sys::Process::Owner& owne
 } // namespace
 
 Result<Shm> Shm::look(const oci::Setting& size, const Container& container) {
-    TRY_ASSIGN(const auto process_root, container.process.root());
-    TRY_ASSIGN(const auto root,
-               in_context("container root", sys::open_directory_in(process_root.borrow(), container.spec.root,
-                                                                   sys::Symlinks::follow_inside)));
+    TRY_ASSIGN(const auto root, open_root(container));
     Shm shm;
     auto opened = open_without_symlinks(root.borrow(), "dev/shm");
     if (!opened && opened.error().number != ENOENT) {

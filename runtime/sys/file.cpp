@@ -139,6 +139,13 @@ Result<void> unlink_at(BorrowedFd directory, const std::string& name) {
     return {};
 }
 
+Result<void> make_symlink_at(BorrowedFd directory, const std::string& name, const std::string& target) {
+    if (call(SYS_symlinkat, target.c_str(), directory.number(), name.c_str()) < 0) {
+        return fail_errno(errno, "symlink " + name);
+    }
+    return {};
+}
+
 std::string temporary_name(const std::string& name) { return "." + name + ".tmp"; }
 
 namespace {
@@ -250,10 +257,11 @@ Result<void> sync_journal(BorrowedFd directory) {
     return sync(directory);
 }
 
-Result<void> lock_exclusively(BorrowedFd file, unsigned deadline_ms) {
+namespace {
+Result<void> lock(BorrowedFd file, int kind, unsigned deadline_ms) {
     constexpr unsigned step_ms = 5;
     for (unsigned waited_ms = 0;; waited_ms += step_ms) {
-        if (call_restarting(SYS_flock, file.number(), LOCK_EX | LOCK_NB) == 0) {
+        if (call_restarting(SYS_flock, file.number(), kind | LOCK_NB) == 0) {
             return {};
         }
         if (errno != EWOULDBLOCK) {
@@ -265,6 +273,11 @@ Result<void> lock_exclusively(BorrowedFd file, unsigned deadline_ms) {
         pause(std::chrono::milliseconds(step_ms));
     }
 }
+} // namespace
+
+Result<void> lock_exclusively(BorrowedFd file, unsigned deadline_ms) { return lock(file, LOCK_EX, deadline_ms); }
+
+Result<void> lock_shared(BorrowedFd file, unsigned deadline_ms) { return lock(file, LOCK_SH, deadline_ms); }
 
 Result<void> keep_standard_descriptors_only() {
     for (int number = 0; number < 3; ++number) {

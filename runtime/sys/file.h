@@ -56,6 +56,9 @@ void write_to_stderr(std::string_view text);
 [[nodiscard]] Result<void> remove_directory_at(BorrowedFd directory, const std::string& name);
 [[nodiscard]] Result<void> unlink_at(BorrowedFd directory, const std::string& name);
 
+// symlinkat(2): EEXIST where `name` is there.
+[[nodiscard]] Result<void> make_symlink_at(BorrowedFd directory, const std::string& name, const std::string& target);
+
 // Puts `text` in place of `name` as a whole or not at all: a temporary file beside it, then rename(2). Not synced: the
 // state directory lies on a tmpfs. Mode 0600. The caller holds a lock against others that write `name`. A process
 // killed in between leaves temporary_name(name), which the next one writes over.
@@ -81,6 +84,8 @@ void write_to_stderr(std::string_view text);
 // holding this hinders nobody: the next one looks again.
 [[nodiscard]] Result<std::optional<UniqueFd>> lock_named_at(BorrowedFd directory, const std::string& name,
                                                             unsigned deadline_ms);
+// The same with LOCK_SH. One kind of lock replaces the other, with a moment without any in between.
+[[nodiscard]] Result<void> lock_shared(BorrowedFd file, unsigned deadline_ms);
 
 // Makes descriptors 0, 1 and 2 exist (/dev/null where one is missing) and closes every other one: what a caller leaked
 // into us cannot be reached through us.

@@ -2,6 +2,7 @@
 #include "runtime/sys/mount.h"
 
 #include "runtime/sys/call.h"
+#include "runtime/sys/file.h"
 
 #include <array>
 #include <fcntl.h>
@@ -53,6 +54,23 @@ Result<void> set_option(BorrowedFd context, const char* name, const std::string&
     return {};
 }
 
+// What not every kernel has: the error says so in place of EINVAL.
+Result<void> set_rare_options(BorrowedFd context, const TmpfsOptions& options) {
+    if (options.inodes) {
+        TRY(set_option(context, "nr_inodes", std::to_string(options.inodes->value)));
+    }
+    if (!options.huge.empty() && !set_option(context, "huge", options.huge)) {
+        return fail(Code::unsupported,
+                    "this kernel's tmpfs has no huge pages of that kind (huge=" + options.huge + "); leave huge out");
+    }
+    if (options.noswap && call(SYS_fsconfig, context.number(), FSCONFIG_SET_FLAG, "noswap", nullptr, 0) < 0) {
+        return errno == EINVAL ? fail(Code::unsupported, "this kernel's tmpfs has no noswap, which needs Linux 6.4 and "
+                                                         "swap support; leave noswap out")
+                               : fail_with_reason(errno, "fsconfig noswap", context);
+    }
+    return options.context.empty() ? Result<void>{} : set_option(context, "context", options.context);
+}
+
 std::string octal(mode_t mode) {
     std::string digits;
     for (int shift = 9; shift >= 0; shift -= 3) {
@@ -82,13 +100,16 @@ Result<TmpfsUse> tmpfs_use(BorrowedFd inside) {
                     .page = Bytes{block}};
 }
 
-Result<void> resize_tmpfs(BorrowedFd root, Bytes size) {
+Result<void> resize_tmpfs(BorrowedFd root, Bytes size, std::optional<Count> inodes) {
     const long fd = call(SYS_fspick, root.number(), "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
     if (fd < 0) {
         return fail_errno(errno, "fspick");
     }
     const UniqueFd context(static_cast<int>(fd));
     TRY(set_option(context.borrow(), "size", std::to_string(size.value)));
+    if (inodes) {
+        TRY(set_option(context.borrow(), "nr_inodes", std::to_string(inodes->value)));
+    }
     if (call(SYS_fsconfig, context.borrow().number(), FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0) < 0) {
         return fail_with_reason(errno, "reconfigure tmpfs", context.borrow());
     }
@@ -101,11 +122,12 @@ Result<UniqueFd> make_tmpfs(const TmpfsOptions& options) {
         return fail_errno(errno, "fsopen tmpfs");
     }
     const UniqueFd context(static_cast<int>(fd));
-    TRY(set_option(context.borrow(), "source", "shm"));
+    TRY(set_option(context.borrow(), "source", options.source));
     TRY(set_option(context.borrow(), "size", std::to_string(options.size.value)));
     TRY(set_option(context.borrow(), "mode", octal(options.mode)));
     TRY(set_option(context.borrow(), "uid", std::to_string(options.owner)));
     TRY(set_option(context.borrow(), "gid", std::to_string(options.group)));
+    TRY(set_rare_options(context.borrow(), options));
     if (call(SYS_fsconfig, context.borrow().number(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) {
         return fail_with_reason(errno, "create tmpfs", context.borrow());
     }
@@ -116,6 +138,57 @@ Result<UniqueFd> make_tmpfs(const TmpfsOptions& options) {
     }
     return UniqueFd(static_cast<int>(mount));
 }
+
+Result<UniqueFd> clone_mount(BorrowedFd root) {
+    const long clone = call(SYS_open_tree, root.number(), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+    if (clone < 0) {
+        return fail_errno(errno, "open_tree");
+    }
+    return UniqueFd(static_cast<int>(clone));
+}
+
+namespace {
+Result<void> set_attributes(BorrowedFd mount, const mount_attr& attributes) {
+    if (call(SYS_mount_setattr, mount.number(), "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0) {
+        return fail_errno(errno, "mount_setattr");
+    }
+    return {};
+}
+
+Result<void> take_off(BorrowedFd parent, const std::string& name, int flags) {
+    // By path, as there is no call by descriptor, and a descriptor of the mount itself would keep it in use.
+    const auto path = "/proc/self/fd/" + std::to_string(parent.number()) + "/" + name;
+    if (call(SYS_umount2, path.c_str(), flags | UMOUNT_NOFOLLOW) < 0) {
+        return fail_errno(errno, "umount " + name);
+    }
+    return {};
+}
+} // namespace
+
+Result<void> change_mount(BorrowedFd mount, const MountFlags& flags) {
+    mount_attr attributes{};
+    attributes.attr_set = flags.read_only ? MOUNT_ATTR_RDONLY : 0;
+    attributes.attr_clr = flags.exec ? MOUNT_ATTR_NOEXEC : 0;
+    if (flags.ids_of) {
+        attributes.attr_set |= MOUNT_ATTR_IDMAP;
+        attributes.userns_fd = static_cast<decltype(attributes.userns_fd)>(flags.ids_of->number());
+    }
+    return attributes.attr_set == 0 && attributes.attr_clr == 0 ? Result<void>{} : set_attributes(mount, attributes);
+}
+
+Result<void> make_anchor(BorrowedFd parent, const std::string& name) {
+    TRY_ASSIGN(const auto target, open_at(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+    TRY_ASSIGN(const auto mount, clone_mount(target.borrow()));
+    TRY(attach_mount(mount.borrow(), target.borrow()));
+    // Not before: on a shared mount the new one is shared whatever it was.
+    mount_attr attributes{};
+    attributes.propagation = MS_UNBINDABLE;
+    return set_attributes(mount.borrow(), attributes);
+}
+
+Result<void> detach_mount(BorrowedFd parent, const std::string& name) { return take_off(parent, name, MNT_DETACH); }
+
+Result<void> unmount(BorrowedFd parent, const std::string& name) { return take_off(parent, name, 0); }
 
 Result<void> attach_mount(BorrowedFd mount, BorrowedFd target) {
     constexpr unsigned by_descriptor = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;

@@ -27,29 +27,55 @@ Result<bool> is_real_root() {
         return false;
     }
     TRY_ASSIGN(const auto ns, open_at(working_directory, "/proc/self/ns/user", O_RDONLY));
-    TRY_ASSIGN(const auto status, status_of(ns.borrow()));
+    return is_initial_user_namespace(ns.borrow());
+}
+
+Result<bool> is_initial_user_namespace(BorrowedFd ns) {
+    TRY_ASSIGN(const auto status, status_of(ns));
     return status.inode == initial_user_namespace;
 }
 
-Result<void> enter_mount_namespace_of_init() {
+namespace {
+// nullopt where this process is in it already.
+Result<std::optional<UniqueFd>> other_namespace_of_init() {
     TRY_ASSIGN(const auto ours, open_at(working_directory, "/proc/self/ns/mnt", O_RDONLY));
-    const auto inits = open_at(working_directory, "/proc/1/ns/mnt", O_RDONLY);
+    auto inits = open_at(working_directory, "/proc/1/ns/mnt", O_RDONLY);
     if (!inits) { // not even root may look: this is the inside of a container, whose PID 1 is another's
-        return inits.error().number == EACCES ? Result<void>{} : std::unexpected(inits.error());
+        return inits.error().number == EACCES ? Result<std::optional<UniqueFd>>(std::nullopt)
+                                              : std::unexpected(inits.error());
     }
     TRY_ASSIGN(const auto our_status, status_of(ours.borrow()));
     TRY_ASSIGN(const auto inits_status, status_of(inits->borrow()));
-    if (our_status.inode != inits_status.inode && call(SYS_setns, inits->borrow().number(), CLONE_NEWNS) < 0) {
+    return our_status.inode == inits_status.inode ? std::nullopt : std::optional(*std::move(inits));
+}
+} // namespace
+
+Result<void> enter_mount_namespace_of_init() {
+    TRY_ASSIGN(const auto inits, other_namespace_of_init());
+    if (inits && call(SYS_setns, inits->borrow().number(), CLONE_NEWNS) < 0) {
         return fail_errno(errno, "setns to the mount namespace of PID 1");
     }
     return {};
 }
 
+Result<std::optional<MountNamespaceVisit>> MountNamespaceVisit::enter_init() {
+    TRY_ASSIGN(const auto inits, other_namespace_of_init());
+    if (!inits) {
+        return std::nullopt;
+    }
+    TRY_ASSIGN(auto visit, enter(inits->borrow(), "setns to the mount namespace of PID 1"));
+    return visit;
+}
+
 Result<MountNamespaceVisit> MountNamespaceVisit::enter(BorrowedFd ns) {
+    return enter(ns, "setns to the container's mount namespace");
+}
+
+Result<MountNamespaceVisit> MountNamespaceVisit::enter(BorrowedFd ns, std::string_view what) {
     TRY_ASSIGN(auto home, open_at(working_directory, "/proc/self/ns/mnt", O_RDONLY));
     TRY_ASSIGN(auto root, open_at(working_directory, "/", O_PATH | O_DIRECTORY));
     if (call(SYS_setns, ns.number(), CLONE_NEWNS) < 0) {
-        return fail_errno(errno, "setns to the container's mount namespace");
+        return fail_errno(errno, what);
     }
     MountNamespaceVisit visit;
     visit.home_ = std::move(home);

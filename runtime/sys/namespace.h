@@ -4,11 +4,17 @@
 #include "runtime/base/error.h"
 #include "runtime/base/unique_fd.h"
 
+#include <optional>
+#include <string_view>
+
 namespace bulkhead::sys {
 
 // Whether this process is root in the initial user namespace: what every call of ours needs. A rootless engine's hook
 // is "root" only in a namespace of its user's.
 [[nodiscard]] Result<bool> is_real_root();
+
+// Whether the user namespace that is open as `ns` is the initial one.
+[[nodiscard]] Result<bool> is_initial_user_namespace(BorrowedFd ns);
 
 // For good, where this process is in another mount namespace than PID 1 (a unit with mounts of its own): what is
 // mounted for containers is mounted there.
@@ -29,8 +35,12 @@ public:
     // and a line on stderr.
     ~MountNamespaceVisit();
 
+    // Into PID 1's, where this process is in another one; nullopt where it is there already.
+    [[nodiscard]] static Result<std::optional<MountNamespaceVisit>> enter_init();
+
 private:
     MountNamespaceVisit() = default;
+    [[nodiscard]] static Result<MountNamespaceVisit> enter(BorrowedFd ns, std::string_view what);
 
     UniqueFd home_;
     UniqueFd root_;

@@ -14,7 +14,7 @@ namespace {
 Result<UniqueFd> open_resolving(BorrowedFd root, const std::string& path, std::uint64_t resolve) {
     open_how how{};
     how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-    how.resolve = resolve | RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+    how.resolve = resolve | RESOLVE_NO_MAGICLINKS;
     // EAGAIN: a rename or a mount raced with "..", the kernel could not tell whether it stayed inside. Bounded, since
     // whoever races can go on for ever.
     constexpr int tries = 64;
@@ -31,7 +31,11 @@ Result<UniqueFd> open_resolving(BorrowedFd root, const std::string& path, std::u
 } // namespace
 
 Result<UniqueFd> open_directory_in(BorrowedFd root, const std::string& path, Symlinks symlinks) {
-    return open_resolving(root, path, symlinks == Symlinks::refuse ? RESOLVE_NO_SYMLINKS : 0);
+    return open_resolving(root, path, RESOLVE_IN_ROOT | (symlinks == Symlinks::refuse ? RESOLVE_NO_SYMLINKS : 0));
+}
+
+Result<UniqueFd> open_directory_on_same_mount(BorrowedFd directory, const std::string& name) {
+    return open_resolving(directory, name, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 }
 
 } // namespace bulkhead::sys

@@ -16,4 +16,8 @@ enum class Symlinks : bool { follow_inside, refuse };
 // (RESOLVE_IN_ROOT); magic links are refused always. With Symlinks::refuse a symlink in any component is ELOOP.
 [[nodiscard]] Result<UniqueFd> open_directory_in(BorrowedFd root, const std::string& path, Symlinks symlinks);
 
+// O_PATH descriptor of the directory `name` in `directory`, on the same mount (RESOLVE_BENEATH, RESOLVE_NO_XDEV): EXDEV
+// where something is mounted on it. A symlink is ELOOP.
+[[nodiscard]] Result<UniqueFd> open_directory_on_same_mount(BorrowedFd directory, const std::string& name);
+
 } // namespace bulkhead::sys

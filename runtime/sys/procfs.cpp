@@ -96,6 +96,8 @@ Result<UniqueFd> Process::root() const { return open_at(directory_.borrow(), "ro
 
 Result<UniqueFd> Process::mount_namespace() const { return open_at(directory_.borrow(), "ns/mnt", O_RDONLY); }
 
+Result<UniqueFd> Process::user_namespace() const { return open_at(directory_.borrow(), "ns/user", O_RDONLY); }
+
 Result<UniqueFd> Process::mountinfo() const { return open_at(directory_.borrow(), "mountinfo", O_RDONLY); }
 
 Result<std::string> Process::cgroup() const { return read_at(directory_.borrow(), "cgroup"); }

@@ -32,6 +32,7 @@ public:
     // O_PATH descriptor of its root directory, in its mount namespace.
     [[nodiscard]] Result<UniqueFd> root() const;
     [[nodiscard]] Result<UniqueFd> mount_namespace() const;
+    [[nodiscard]] Result<UniqueFd> user_namespace() const;
     [[nodiscard]] Result<UniqueFd> mountinfo() const;
     // The text of /proc/PID/cgroup.
     [[nodiscard]] Result<std::string> cgroup() const;

@@ -3,6 +3,7 @@
 #include "hooks/walls.h"
 #include "runtime/ledger/disk_records.h"
 #include "runtime/ledger/release.h"
+#include "runtime/ledger/segment_records.h"
 #include "runtime/ledger/store.h"
 #include "runtime/oci/engine.h"
 #include "runtime/oci/request.h"
@@ -20,6 +21,7 @@ namespace {
 
 using ledger::DiskRecords;
 using ledger::Owner;
+using ledger::SegmentRecords;
 using resources::Container;
 
 Result<sys::Process> open_process(const oci::State& state) {
@@ -39,7 +41,11 @@ Result<sys::Process> open_process(const oci::State& state) {
 struct Order {
     oci::Spec spec;
     oci::Engine engine;
-    policy::Plan plan;
+    oci::Request request;
+    Bytes ram;
+    policy::Plan plan; // but for the segments, which the node config has a word in
+
+    [[nodiscard]] bool empty() const { return plan.empty() && request.segments().empty(); }
 };
 
 Result<Order> read_order(const oci::State& state) {
@@ -49,15 +55,15 @@ Result<Order> read_order(const oci::State& state) {
     if (order.engine.sandbox) {
         return order;
     }
-    TRY_ASSIGN(const auto request, oci::parse_request(order.spec.annotations, order.engine.container_name));
-    TRY_ASSIGN(const auto ram, sys::total_ram());
-    TRY_ASSIGN(order.plan, policy::make_plan(request, policy::built_in_limits(Bytes{ram})));
+    TRY_ASSIGN(order.request, oci::parse_request(order.spec.annotations, order.engine.container_name));
+    TRY_ASSIGN(order.ram.value, sys::total_ram());
+    TRY_ASSIGN(order.plan, policy::make_plan(order.request, policy::built_in_limits(order.ram)));
     return order;
 }
 
 // What is there of this container already. True: a run before this one did the work.
-Result<bool> settle_earlier_receipt(const ledger::Entry& entry, const sys::ProcessIdentity& process,
-                                    DiskRecords& disks) {
+Result<bool> settle_earlier_receipt(const ledger::Entry& entry, const sys::ProcessIdentity& process, DiskRecords& disks,
+                                    SegmentRecords& segments) {
     TRY_ASSIGN(const auto earlier, entry.read());
     if (!earlier) {
         return false;
@@ -70,7 +76,7 @@ Result<bool> settle_earlier_receipt(const ledger::Entry& entry, const sys::Proce
         return fail(Code::busy, "another container of this id and bundle is running (process " +
                                     std::to_string(earlier->process.pid) + "); stop it first");
     }
-    TRY(in_context("what an earlier container of this id left", ledger::release(*earlier, disks)));
+    TRY(in_context("what an earlier container of this id left", ledger::release(*earlier, disks, segments)));
     return false;
 }
 
@@ -93,6 +99,7 @@ struct Work {
     const Owner& owner;
     const ledger::Entry& entry;
     DiskRecords& disks;
+    SegmentRecords& segments;
     const Report& report;
 };
 
@@ -101,13 +108,13 @@ struct Work {
 Result<void> put_up_or_take_back(Walls& walls, const Work& work) {
     auto limited = write_receipt(work.entry, work.owner, work.plan, walls);
     if (limited) {
-        limited = walls.put_up(work.container, work.disks);
+        limited = walls.put_up(work.container, work.disks, work.segments);
     }
     if (limited) {
         walls.warn(work.container, work.report);
         return limited;
     }
-    auto undone = walls.take_down(work.disks);
+    auto undone = walls.take_down(work.disks, work.segments);
     if (undone) {
         undone = work.entry.remove();
     }
@@ -129,18 +136,20 @@ Result<void> limit(const Work& work) {
 } // namespace
 
 Result<void> create_runtime(const oci::State& state, const Arguments& arguments, const Report& report) {
-    TRY_ASSIGN(const auto order, read_order(state));
-    if (order.plan.empty()) {
+    TRY_ASSIGN(auto order, read_order(state));
+    if (order.empty()) {
         return {};
     }
     TRY_ASSIGN(const auto config, policy::read_config(arguments.config));
+    TRY_ASSIGN(order.plan.segments, policy::plan_segments(order.request, config.segments, order.engine, order.ram));
     TRY_ASSIGN(const auto process, open_process(state));
     TRY_ASSIGN(const auto store, ledger::Store::open_or_make(arguments.state_dir));
     TRY_ASSIGN(const auto entry, store.entry(state.id, state.bundle));
     TRY_ASSIGN(const auto boot_id, sys::boot_id());
     const Owner owner{.id = state.id, .bundle = state.bundle, .process = process.identity(), .boot_id = boot_id};
     DiskRecords disks(ledger::disk_directory, arguments.state_dir, owner);
-    TRY_ASSIGN(const auto done, settle_earlier_receipt(entry, process.identity(), disks));
+    SegmentRecords segments(arguments.state_dir, owner, "containers/" + entry.name());
+    TRY_ASSIGN(const auto done, settle_earlier_receipt(entry, process.identity(), disks, segments));
     if (done) {
         return {};
     }
@@ -151,6 +160,7 @@ Result<void> create_runtime(const oci::State& state, const Arguments& arguments,
                   .owner = owner,
                   .entry = entry,
                   .disks = disks,
+                  .segments = segments,
                   .report = report});
 }
 

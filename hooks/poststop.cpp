@@ -2,6 +2,7 @@
 #include "hooks/stages.h"
 #include "runtime/ledger/disk_records.h"
 #include "runtime/ledger/release.h"
+#include "runtime/ledger/segment_records.h"
 #include "runtime/ledger/store.h"
 
 namespace bulkhead::hook {
@@ -22,7 +23,8 @@ Result<void> poststop(const oci::State& state, const Arguments& arguments) {
             return {};
         }
         ledger::DiskRecords disks(ledger::disk_directory, arguments.state_dir);
-        TRY(ledger::release(*receipt, disks));
+        ledger::SegmentRecords segments(arguments.state_dir);
+        TRY(ledger::release(*receipt, disks, segments));
     }
     return entry->remove();
 }

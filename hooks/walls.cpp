@@ -12,6 +12,8 @@ using resources::DiskBook;
 using resources::DiskLimit;
 using resources::DiskRequest;
 using resources::Layer;
+using resources::SegmentBook;
+using resources::Segments;
 using resources::Shm;
 
 namespace {
@@ -58,6 +60,9 @@ Result<Walls> Walls::prepare(const policy::Plan& plan, const policy::DiskConfig&
     if (plan.shm_size) {
         TRY_ASSIGN(walls.shm_, Shm::prepare(*plan.shm_size, container));
     }
+    if (!plan.segments.empty()) {
+        TRY_ASSIGN(walls.segments_, Segments::prepare(plan.segments, container));
+    }
     if (plan.disk()) { // last: it labels the layer
         walls.disk_asked_ = plan.disk_size ? *plan.disk_size : *plan.disk_inodes;
         auto disk = prepare_disk(plan, config, container, book);
@@ -78,9 +83,12 @@ void Walls::write_into(ledger::Receipt& receipt) const {
         const auto& hold = disk_->record();
         receipt.disk = {.filesystem = hold.filesystem, .id = hold.id, .upper = hold.upper};
     }
+    if (segments_) {
+        receipt.segments = segments_->records();
+    }
 }
 
-Result<void> Walls::put_up(const Container& container, DiskBook& book) {
+Result<void> Walls::put_up(const Container& container, DiskBook& book, SegmentBook& segments) {
     TRY(cgroup_.apply());
     if (shm_) {
         TRY(shm_->apply(container));
@@ -90,13 +98,15 @@ Result<void> Walls::put_up(const Container& container, DiskBook& book) {
             return std::unexpected(disk_asked_.explain(std::move(limited).error()));
         }
     }
-    return {};
+    return segments_ ? segments_->apply(container, segments) : Result<void>{};
 }
 
-Result<void> Walls::take_down(DiskBook& book) {
+Result<void> Walls::take_down(DiskBook& book, SegmentBook& segments) {
+    const auto left = segments_ ? segments_->undo(segments) : Result<void>{};
     const auto disk = disk_ ? disk_->undo(book) : Result<void>{};
     const auto shm = shm_ ? shm_->undo() : Result<void>{};
     const auto cgroup = cgroup_.undo();
+    TRY(left);
     TRY(disk);
     TRY(shm);
     return cgroup;

@@ -10,6 +10,7 @@
 #include "runtime/resources/cgroup.h"
 #include "runtime/resources/container.h"
 #include "runtime/resources/disk.h"
+#include "runtime/resources/segments.h"
 #include "runtime/resources/shm.h"
 
 #include <optional>
@@ -26,9 +27,10 @@ public:
     // What is about to be done, for the receipt.
     void write_into(ledger::Receipt& receipt) const;
 
-    [[nodiscard]] Result<void> put_up(const resources::Container& container, resources::DiskBook& book);
+    [[nodiscard]] Result<void> put_up(const resources::Container& container, resources::DiskBook& book,
+                                      resources::SegmentBook& segments);
     // Takes back what was put up, in reverse; one failure hinders nothing else, the first is returned.
-    [[nodiscard]] Result<void> take_down(resources::DiskBook& book);
+    [[nodiscard]] Result<void> take_down(resources::DiskBook& book, resources::SegmentBook& segments);
 
     // What an operator should know though nothing failed.
     void warn(const resources::Container& container, const Report& report) const;
@@ -37,6 +39,7 @@ private:
     resources::CgroupLimits cgroup_;
     std::optional<resources::Shm> shm_;
     std::optional<resources::DiskLimit> disk_;
+    std::optional<resources::Segments> segments_;
     oci::Setting disk_asked_; // of its two settings the first
 };
 

@@ -4,6 +4,7 @@
 #include "runtime/base/line.h"
 #include "runtime/cli/command.h"
 #include "runtime/ledger/disk_records.h"
+#include "runtime/policy/config_file.h"
 #include "runtime/sys/namespace.h"
 
 #include <algorithm>
@@ -33,10 +34,22 @@ const char* word_for(GcItem::Outcome outcome) {
     return "";
 }
 
+const char* word_for(GcItem::Kind kind) {
+    switch (kind) {
+    case GcItem::Kind::receipt:
+        return "receipt";
+    case GcItem::Kind::disk_record:
+        return "diskRecord";
+    case GcItem::Kind::segment:
+        return "segment";
+    }
+    return "";
+}
+
 void print_json(const std::vector<GcItem>& items, bool dry_run) {
     auto list = nlohmann::ordered_json::array();
     for (const auto& item : items) {
-        list.push_back({{"kind", item.kind == GcItem::Kind::receipt ? "receipt" : "diskRecord"},
+        list.push_back({{"kind", word_for(item.kind)},
                         {"outcome", word_for(item.outcome)},
                         {"container", item.container},
                         {"name", item.name},
@@ -59,10 +72,26 @@ bool is_problem(const GcItem& item) {
     return item.outcome == GcItem::Outcome::kept || item.outcome == GcItem::Outcome::failed;
 }
 
-Result<std::vector<GcItem>> collect(const Options& options, const GcOptions& asked) {
+// A config that is bad says nothing of what is to be kept: then all of it stays.
+std::optional<std::vector<std::string>> segments_to_keep(const std::string& config_file) {
+    const auto config = policy::read_config(config_file);
+    if (!config) {
+        return std::nullopt;
+    }
+    std::vector<std::string> names;
+    for (const auto& segment : config->segments) {
+        if (segment.keep) {
+            names.push_back(segment.name);
+        }
+    }
+    return names;
+}
+
+Result<std::vector<GcItem>> collect(const Options& options, GcOptions asked) {
     if (::geteuid() != 0) {
         return fail(Code::not_allowed, "only root can see what containers left");
     }
+    asked.keep = segments_to_keep(options.config);
     TRY(sys::enter_mount_namespace_of_init());
     return ledger::collect_garbage(options.state_dir, ledger::disk_directory, asked);
 }

@@ -3,8 +3,10 @@
 
 #include "runtime/ledger/disk_records.h"
 #include "runtime/ledger/release.h"
+#include "runtime/ledger/segment_records.h"
 #include "runtime/ledger/store.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace bulkhead::ledger {
@@ -17,7 +19,7 @@ using Outcome = GcItem::Outcome;
 class Collection {
 public:
     Collection(const std::string& disk_dir, const std::string& state_dir, const GcOptions& options)
-        : disks_(disk_dir, state_dir), options_(options) {}
+        : disks_(disk_dir, state_dir), segments_(state_dir), options_(options) {}
 
     Result<void> take_receipts(const Store& store) {
         TRY_ASSIGN(const auto ids, store.ids());
@@ -52,6 +54,21 @@ public:
         return disks_.remove_abandoned();
     }
 
+    // Those of which every member died without leaving, and what was never finished.
+    Result<void> take_segments() {
+        TRY_ASSIGN(const auto places, segments_.places());
+        for (const auto& place : places) {
+            const auto name = "segments/" + place.path();
+            const bool keep = !options_.keep || (place.scope == "node" &&
+                                                 std::ranges::find(*options_.keep, place.name) != options_.keep->end());
+            const auto done = segments_.collect(place, keep, options_.dry_run);
+            if (!done || *done) {
+                add_released(Kind::segment, "", name, done ? Result<void>{} : std::unexpected(done.error()));
+            }
+        }
+        return options_.dry_run ? Result<void>{} : segments_.tidy();
+    }
+
     std::vector<GcItem> items() && { return std::move(items_); }
 
 private:
@@ -78,7 +95,7 @@ private:
     }
 
     Result<void> release_and_remove(const Entry& entry, const Receipt& receipt) {
-        TRY(release(receipt, disks_));
+        TRY(release(receipt, disks_, segments_));
         return entry.remove();
     }
 
@@ -122,6 +139,7 @@ private:
     }
 
     DiskRecords disks_;
+    SegmentRecords segments_;
     const GcOptions& options_;
     bool forget_seen_ = false; // a receipt or record of the file system to forget
     std::vector<GcItem> items_;
@@ -135,6 +153,7 @@ Result<std::vector<GcItem>> collect_garbage(const std::string& state_dir, const 
     TRY_ASSIGN(const auto store, Store::open(state_dir));
     if (store) {
         TRY(collection.take_receipts(*store));
+        TRY(collection.take_segments());
     }
     TRY(collection.take_records());
     return std::move(collection).items();

@@ -15,10 +15,13 @@ namespace bulkhead::ledger {
 struct GcOptions {
     bool dry_run = false;
     std::optional<std::string> forget; // UUID of a file system whose disk records are dropped, though not given back
+    // Names of the declared segments that stay without members; nullopt where that is not known: then all stay that
+    // were to be kept when they were made.
+    std::optional<std::vector<std::string>> keep;
 };
 
 struct GcItem {
-    enum class Kind { receipt, disk_record } kind = Kind::receipt;
+    enum class Kind { receipt, disk_record, segment } kind = Kind::receipt;
     enum class Outcome {
         released,  // given back; in a dry run: would be
         forgotten, // dropped as `forget` says
@@ -26,7 +29,7 @@ struct GcItem {
         failed,    // cannot be read
     } outcome = Outcome::released;
     std::string container; // id; empty where it could not be read
-    std::string name;      // of the receipt or record: its path below the state directory or /var/lib/bulkhead
+    std::string name;      // of the receipt, segment or record: its path below the state directory or /var/lib/bulkhead
     std::string why;
 };
 

@@ -70,6 +70,38 @@ Result<DiskReference> disk_from_json(const JsonValue& value) {
     return disk;
 }
 
+ordered_json segment_to_json(const resources::SegmentRecord& segment) {
+    return {{"place", segment.place.path()}, {"path", segment.path}, {"readOnly", segment.read_only ? 1 : 0}};
+}
+
+Result<resources::SegmentRecord> segment_from_json(const JsonValue& value) {
+    TRY_ASSIGN(const auto object, value.object());
+    resources::SegmentRecord segment;
+    TRY_ASSIGN(const auto text, object.required_string("place"));
+    auto place = policy::parse_segment_place(text);
+    if (!place) {
+        return value.malformed("has a place that is no segment's");
+    }
+    segment.place = *std::move(place);
+    TRY_ASSIGN(segment.path, object.required_string("path"));
+    TRY_ASSIGN(const auto read_only, number(object, "readOnly"));
+    segment.read_only = read_only != 0;
+    return segment;
+}
+
+Result<void> read_segments(const JsonObject& object, Receipt& receipt) {
+    const auto segments = object.find("segments");
+    if (!segments) {
+        return {};
+    }
+    TRY_ASSIGN(const auto list, segments->array());
+    for (const auto& element : list) {
+        TRY_ASSIGN(auto segment, segment_from_json(element));
+        receipt.segments.push_back(std::move(segment));
+    }
+    return {};
+}
+
 Result<void> read_asked(const JsonObject& object, Receipt& receipt) {
     const auto asked = object.find("asked");
     if (!asked) {
@@ -106,6 +138,7 @@ Result<Receipt> parse(std::string_view text) {
     TRY_ASSIGN(static_cast<Owner&>(receipt), head_from_json(object));
     TRY(read_asked(object, receipt));
     TRY(read_resources(object, receipt));
+    TRY(read_segments(object, receipt));
     return receipt;
 }
 
@@ -126,6 +159,9 @@ std::string to_json(const Receipt& receipt) {
     }
     for (const auto& write : receipt.cgroup) {
         json["cgroup"].push_back(write_to_json(write));
+    }
+    for (const auto& segment : receipt.segments) {
+        json["segments"].push_back(segment_to_json(segment));
     }
     return to_text(json);
 }

@@ -7,6 +7,7 @@
 #include "runtime/ledger/owner.h"
 #include "runtime/oci/spec.h"
 #include "runtime/resources/cgroup.h"
+#include "runtime/resources/segments.h"
 #include "runtime/resources/shm.h"
 #include "runtime/sys/project.h"
 
@@ -29,6 +30,7 @@ struct Receipt : Owner {
     std::optional<resources::ShmRecord> shm;
     std::optional<DiskReference> disk;
     std::vector<resources::CgroupWrite> cgroup;
+    std::vector<resources::SegmentRecord> segments;
 };
 
 [[nodiscard]] std::string to_json(const Receipt& receipt);

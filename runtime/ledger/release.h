@@ -4,11 +4,12 @@
 #include "runtime/base/error.h"
 #include "runtime/ledger/disk_records.h"
 #include "runtime/ledger/receipt.h"
+#include "runtime/ledger/segment_records.h"
 
 namespace bulkhead::ledger {
 
 // Gives back everything the receipt names; nothing of it is an error where it is gone or another's by now. May be
 // called again and again. What cannot be undone now hinders nothing else; the first such error is returned.
-[[nodiscard]] Result<void> release(const Receipt& receipt, DiskRecords& disks);
+[[nodiscard]] Result<void> release(const Receipt& receipt, DiskRecords& disks, SegmentRecords& segments);
 
 } // namespace bulkhead::ledger

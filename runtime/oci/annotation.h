@@ -24,13 +24,14 @@ enum class Key {
     pids_max,
     disk_size,
     disk_inodes,
+    segment,
 };
-constexpr std::size_t key_count = 9;
+constexpr std::size_t key_count = 10;
 
 // What a key's value is put on.
-enum class Resource { shm, cgroup, disk };
+enum class Resource { shm, cgroup, disk, segment };
 
-enum class ValueType { bytes, count, boolean };
+enum class ValueType { bytes, count, boolean, segment };
 
 struct KeyInfo {
     Key key;
@@ -64,7 +65,12 @@ constexpr std::array<KeyInfo, key_count> annotation_keys{{
      "Hard limit of the bytes in the writable layer."},
     {Key::disk_inodes, "disk-inodes", Resource::disk, ValueType::count, 1, any_count,
      "Hard limit of the inodes in the writable layer."},
+    // The one whose name goes on: with the segment's name in place of NAME (segment.h has its value).
+    {Key::segment, "segment.NAME", Resource::segment, ValueType::segment, 0, 0,
+     "A tmpfs that containers share under that name."},
 }};
+
+constexpr std::string_view segment_prefix = "segment.";
 
 [[nodiscard]] constexpr const KeyInfo& info_of(Key key) { return annotation_keys[static_cast<std::size_t>(key)]; }
 

@@ -47,6 +47,20 @@ std::optional<std::string> name_in_labels(const std::string& labels) {
     return name ? std::optional(*std::move(name)) : std::nullopt;
 }
 
+// It becomes the name of a directory.
+std::optional<std::string> checked_namespace(std::string_view name) {
+    return is_namespace_name(name) ? std::optional<std::string>(name) : std::nullopt;
+}
+
+// "k8s_POD_NAMESPACE_UID_ATTEMPT", none of which can have a "_".
+std::optional<std::string> namespace_in_sandbox_name(std::string_view name) {
+    if (std::ranges::count(name, '_') != 4 || !name.starts_with("k8s_")) {
+        return std::nullopt;
+    }
+    const auto begin = name.find('_', name.find('_') + 1) + 1;
+    return checked_namespace(name.substr(begin, name.find('_', begin) - begin));
+}
+
 struct Reading {
     Engine engine;
     bool in_kubernetes = false;
@@ -73,11 +87,21 @@ Result<void> take(Reading& reading, const Annotation& annotation, const EngineKe
         engine.container_name = annotation.value;
     } else if (known.fact == Fact::labels) {
         engine.container_name = name_in_labels(annotation.value);
+    } else if (known.fact == Fact::sandbox_name) {
+        engine.kubernetes_namespace = namespace_in_sandbox_name(annotation.value);
+    } else if (known.fact == Fact::namespace_name) {
+        engine.kubernetes_namespace = checked_namespace(annotation.value);
     }
     return {};
 }
 
 } // namespace
+
+bool is_namespace_name(std::string_view name) {
+    constexpr std::size_t longest = 63;
+    return !name.empty() && name.size() <= longest && name.front() != '-' && name.back() != '-' &&
+           name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+}
 
 bool is_engine_key(std::string_view key) { return look_up(key) != nullptr; }
 
@@ -90,7 +114,8 @@ Result<Engine> identify_engine(const std::vector<Annotation>& annotations, std::
         }
     }
     if (in_containers_storage(bundle) && !reading.id_agrees) {
-        return Engine{.family = Family::none, .sandbox = false, .container_name = std::string(id)};
+        return Engine{
+            .family = Family::none, .sandbox = false, .container_name = std::string(id), .kubernetes_namespace = {}};
     }
     if (!reading.in_kubernetes) {
         reading.engine.family = Family::none;

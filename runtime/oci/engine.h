@@ -27,7 +27,12 @@ struct Engine {
     bool sandbox = false; // the pod's pause container: no walls of its own
     // What "/CONTAINER" in a key is compared with; nullopt where the engine should say it and does not.
     std::optional<std::string> container_name;
+    // The pod's, in Kubernetes; nullopt elsewhere, and where the engine should say it and does not.
+    std::optional<std::string> kubernetes_namespace;
 };
+
+// A DNS label: 1 to 63 of a-z, 0-9 and "-", the first and the last a letter or a digit.
+[[nodiscard]] bool is_namespace_name(std::string_view name);
 
 // Whether `key` is one of those that tell engines apart.
 [[nodiscard]] bool is_engine_key(std::string_view key);

@@ -64,6 +64,8 @@ Result<std::uint64_t> parse_value(const KeyInfo& info, std::string_view text) {
         TRY_ASSIGN(const auto yes, parse_boolean(text));
         return std::uint64_t{yes};
     }
+    case ValueType::segment:
+        break; // its value is no number
     }
     return fail(Code::internal, "a value type without a parser");
 }
@@ -85,6 +87,7 @@ Result<std::uint64_t> parse_in_range(const KeyInfo& info, std::string_view text)
 
 struct ParsedKey {
     const KeyInfo* info;
+    std::string_view segment;   // its name, where the key is a segment's
     std::string_view container; // empty for a bare key
     bool bare;
 };
@@ -93,9 +96,17 @@ Result<ParsedKey> parse_key(std::string_view annotation) {
     const auto name = annotation.substr(our_prefix.size());
     const auto slash = name.find('/');
     const auto base = name.substr(0, slash);
-    const auto* const info = std::ranges::find(annotation_keys, base, &KeyInfo::name);
+    const bool segment = base.starts_with(segment_prefix);
+    const auto segment_name = segment ? base.substr(segment_prefix.size()) : std::string_view{};
+    const auto* const info =
+        segment ? &info_of(Key::segment) : std::ranges::find(annotation_keys, base, &KeyInfo::name);
     if (info == annotation_keys.end()) {
         return fail(Code::invalid_annotation, unknown_key_advice(base));
+    }
+    if (segment && !is_segment_name(segment_name)) {
+        return fail(Code::invalid_annotation, in_quotes(segment_name) +
+                                                  " is no name of a segment; write 1 to 43 of a-z, "
+                                                  "0-9 and -, with a letter or digit at both ends");
     }
     const bool bare = slash == std::string_view::npos;
     const auto container = bare ? std::string_view{} : name.substr(slash + 1);
@@ -103,27 +114,47 @@ Result<ParsedKey> parse_key(std::string_view annotation) {
         return fail(Code::invalid_annotation,
                     "what follows the slash is not a container's name; write 1 to 253 letters, digits and _.+-");
     }
-    return ParsedKey{.info = info, .container = container, .bare = bare};
+    return ParsedKey{.info = info, .segment = segment_name, .container = container, .bare = bare};
 }
 
-Result<std::optional<Setting>> parse_setting(const Annotation& annotation,
-                                             const std::optional<std::string>& container_name) {
-    TRY_ASSIGN(const auto key, parse_key(annotation.key));
-    if (annotation.value.size() > longest_value) {
-        return fail(Code::invalid_annotation, "is longer than " + std::to_string(longest_value) + " characters");
-    }
-    TRY_ASSIGN(const auto value, parse_in_range(*key.info, annotation.value));
+// Whether the key is for this container.
+Result<bool> is_ours(const ParsedKey& key, const std::optional<std::string>& container_name) {
     if (!key.bare && !container_name) {
         return fail(Code::malformed_input, "the engine's annotations do not tell this container's name");
     }
-    if (!key.bare && key.container != *container_name) {
-        return std::nullopt;
+    return key.bare || key.container == *container_name;
+}
+
+Result<void> take_setting(Request& request, const Annotation& annotation,
+                          const std::optional<std::string>& container_name) {
+    TRY_ASSIGN(const auto key, parse_key(annotation.key));
+    const bool segment = key.info->key == Key::segment;
+    const auto longest = segment ? longest_segment_value : longest_value;
+    if (annotation.value.size() > longest) {
+        return fail(Code::invalid_annotation, "is longer than " + std::to_string(longest) + " characters");
     }
-    return Setting{.key = key.info->key,
-                   .annotation = annotation.key,
-                   .text = annotation.value,
-                   .value = value,
-                   .for_one_container = !key.bare};
+    Setting setting{.key = key.info->key,
+                    .annotation = annotation.key,
+                    .text = annotation.value,
+                    .value = 0,
+                    .for_one_container = !key.bare};
+    if (segment) {
+        TRY_ASSIGN(auto options, parse_segment_options(annotation.value));
+        TRY_ASSIGN(const auto ours, is_ours(key, container_name));
+        if (ours) {
+            request.add({std::move(setting), std::string(key.segment), std::move(options)});
+        }
+        return request.segments().size() > most_segments
+                   ? fail(Code::invalid_annotation,
+                          "is one segment too many; a container can have " + std::to_string(most_segments))
+                   : Result<void>{};
+    }
+    TRY_ASSIGN(setting.value, parse_in_range(*key.info, annotation.value));
+    TRY_ASSIGN(const auto ours, is_ours(key, container_name));
+    if (ours) {
+        request.set(std::move(setting));
+    }
+    return {};
 }
 
 } // namespace
@@ -141,7 +172,18 @@ void Request::set(Setting setting) {
     }
 }
 
-bool Request::empty() const { return std::ranges::none_of(settings_, &std::optional<Setting>::has_value); }
+void Request::add(SegmentSetting segment) {
+    const auto same = std::ranges::find(segments_, segment.name, &SegmentSetting::name);
+    if (same == segments_.end()) {
+        segments_.push_back(std::move(segment));
+    } else if (segment.for_one_container) {
+        *same = std::move(segment);
+    }
+}
+
+bool Request::empty() const {
+    return segments_.empty() && std::ranges::none_of(settings_, &std::optional<Setting>::has_value);
+}
 
 Result<Request> parse_request(const std::vector<Annotation>& annotations,
                               const std::optional<std::string>& container_name) {
@@ -150,12 +192,8 @@ Result<Request> parse_request(const std::vector<Annotation>& annotations,
         if (!annotation.key.starts_with(our_prefix)) {
             continue;
         }
-        auto setting = parse_setting(annotation, container_name);
-        if (!setting) {
-            return std::unexpected(std::move(setting).error().in(named(annotation.key, annotation.value)));
-        }
-        if (*setting) {
-            request.set(*std::move(*setting));
+        if (auto taken = take_setting(request, annotation, container_name); !taken) {
+            return std::unexpected(std::move(taken).error().in(named(annotation.key, annotation.value)));
         }
     }
     return request;

@@ -5,6 +5,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/units.h"
 #include "runtime/oci/annotation.h"
+#include "runtime/oci/segment.h"
 #include "runtime/oci/spec.h"
 
 #include <array>
@@ -30,16 +31,24 @@ struct Setting {
     [[nodiscard]] Error explain(Error error) const;
 };
 
+struct SegmentSetting : Setting {
+    std::string name;
+    SegmentOptions options;
+};
+
 class Request {
 public:
     [[nodiscard]] const std::optional<Setting>& operator[](Key key) const {
         return settings_[static_cast<std::size_t>(key)];
     }
     void set(Setting setting);
+    [[nodiscard]] const std::vector<SegmentSetting>& segments() const { return segments_; }
+    void add(SegmentSetting segment);
     [[nodiscard]] bool empty() const;
 
 private:
     std::array<std::optional<Setting>, key_count> settings_;
+    std::vector<SegmentSetting> segments_; // one for each name
 };
 
 // Takes the io.bulkhead. keys out of `annotations`. A key that ends in "/CONTAINER" counts for that container alone and

@@ -6,6 +6,7 @@
 #include "runtime/oci/json.h"
 #include "runtime/sys/file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <sys/stat.h>
@@ -133,6 +134,38 @@ Result<void> read_linux(const JsonObject& config, Spec& spec) {
     TRY_ASSIGN(const auto linux, value->object());
     TRY_ASSIGN(spec.ipc, read_ipc(linux));
     TRY_ASSIGN(spec.cgroups_path, optional_string(linux, "cgroupsPath"));
+    TRY_ASSIGN(spec.mount_label, optional_string(linux, "mountLabel"));
+    return {};
+}
+
+// crun takes "sys_admin" as well, in any case; runc the name as it is.
+bool is_sys_admin(std::string_view name) {
+    std::string upper(name);
+    std::ranges::transform(upper, upper.begin(), [](char c) { return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c; });
+    return upper == "CAP_SYS_ADMIN" || upper == "SYS_ADMIN" || upper == "ALL" || upper == "CAP_ALL";
+}
+
+// Without capabilities in config.json runc and crun drop them all.
+Result<void> read_capabilities(const JsonObject& config, Spec& spec) {
+    const auto process = config.find("process");
+    if (!process) {
+        return {};
+    }
+    TRY_ASSIGN(const auto object, process->object());
+    const auto capabilities = object.find("capabilities");
+    if (!capabilities) {
+        return {};
+    }
+    TRY_ASSIGN(const auto sets, capabilities->object());
+    const auto bounding = sets.find("bounding");
+    if (!bounding) {
+        return {};
+    }
+    TRY_ASSIGN(const auto names, bounding->array());
+    for (const auto& element : names) {
+        TRY_ASSIGN(const auto name, element.string());
+        spec.may_have_sys_admin = spec.may_have_sys_admin || is_sys_admin(name);
+    }
     return {};
 }
 
@@ -145,6 +178,7 @@ Result<Spec> parse_spec(std::string_view text, std::string_view bundle) {
     TRY_ASSIGN(spec.annotations, read_annotations(config));
     TRY(read_mounts(config, spec));
     TRY(read_linux(config, spec));
+    TRY(read_capabilities(config, spec));
     return spec;
 }
 

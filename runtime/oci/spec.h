@@ -40,7 +40,9 @@ struct Spec {
     SpecMount dev;
     SpecMount dev_shm;
     IpcNamespace ipc = IpcNamespace::host;
-    std::vector<std::string> binds; // sources of all bind mounts, as written
+    std::vector<std::string> binds;  // sources of all bind mounts, as written
+    bool may_have_sys_admin = false; // CAP_SYS_ADMIN is in the bounding set, in whatever user namespace
+    std::string mount_label;         // linux.mountLabel: SELinux's, empty where there is none
 };
 
 // `bundle` is absolute: root.path may be relative to it. Code::malformed_input.

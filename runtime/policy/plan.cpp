@@ -36,6 +36,8 @@ void add(Plan& plan, const oci::Setting& setting) {
     case oci::Resource::disk:
         (setting.key == oci::Key::disk_size ? plan.disk_size : plan.disk_inodes) = setting;
         break;
+    case oci::Resource::segment:
+        break; // no single setting
     }
 }
 
@@ -50,6 +52,9 @@ std::vector<oci::Setting> Plan::all() const {
         if (setting) {
             settings.push_back(*setting);
         }
+    }
+    for (const auto& segment : segments) {
+        settings.push_back(segment.asked);
     }
     return settings;
 }

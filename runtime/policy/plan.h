@@ -5,6 +5,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/units.h"
 #include "runtime/oci/request.h"
+#include "runtime/policy/segments.h"
 
 #include <array>
 #include <optional>
@@ -35,11 +36,12 @@ struct Plan {
     std::vector<oci::Setting> cgroup; // memory-* and pids-max
     std::optional<oci::Setting> disk_size;
     std::optional<oci::Setting> disk_inodes;
+    std::vector<SegmentPlan> segments; // by plan_segments()
 
     // Every part, in the order of the table of keys.
     [[nodiscard]] std::vector<oci::Setting> all() const;
     [[nodiscard]] bool disk() const { return disk_size || disk_inodes; }
-    [[nodiscard]] bool empty() const { return !shm_size && cgroup.empty() && !disk(); }
+    [[nodiscard]] bool empty() const { return !shm_size && cgroup.empty() && !disk() && segments.empty(); }
 };
 
 // Code::not_allowed where a maximum is exceeded, or for memory-low without one: it takes memory from others, so that

@@ -22,13 +22,14 @@ TEST_CASE("an id that has a later owner is theirs, and one whose disk is not the
     const auto& owner = static_cast<const ledger::Owner&>(receipt);
     auto later = owner;
     later.process.pid = 12;
+    ledger::SegmentRecords segments(directory.path("state"));
     ledger::DiskRecords theirs(directory.path("lib"), directory.path("state"), later);
     REQUIRE(theirs.remember(hold));
-    CHECK(ledger::release(receipt, theirs));
+    CHECK(ledger::release(receipt, theirs, segments));
     CHECK(theirs.read("no-such-uuid", 7).value());
     ledger::DiskRecords ours(directory.path("lib"), directory.path("state"), owner);
     REQUIRE(ours.remember(hold));
-    const auto released = ledger::release(receipt, ours);
+    const auto released = ledger::release(receipt, ours, segments);
     REQUIRE(!released);
     CHECK(released.error().what.starts_with("disk: the disk no-such-uuid is not mounted"));
     CHECK(ours.read("no-such-uuid", 7).value());
@@ -36,6 +37,7 @@ TEST_CASE("an id that has a later owner is theirs, and one whose disk is not the
 
 TEST_CASE("releasing what is not there any more is success, again and again") {
     const test::TemporaryDirectory directory;
+    ledger::SegmentRecords segments(directory.path("state"));
     ledger::DiskRecords disks(directory.path("lib"), directory.path("state"));
     Receipt receipt;
     receipt.shm = {
@@ -46,8 +48,8 @@ TEST_CASE("releasing what is not there any more is success, again and again") {
                               .old_value = "max",
                               .new_value = "1"});
     receipt.disk = {.filesystem = "0123", .id = 7, .upper = "/no/such/upper"};
-    CHECK(ledger::release(receipt, disks));
-    CHECK(ledger::release(receipt, disks));
-    CHECK(ledger::release(Receipt{}, disks));
+    CHECK(ledger::release(receipt, disks, segments));
+    CHECK(ledger::release(receipt, disks, segments));
+    CHECK(ledger::release(Receipt{}, disks, segments));
     CHECK(!directory.has("lib"));
 }

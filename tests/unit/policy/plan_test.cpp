@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <random>
 #include <ranges>
+#include <span>
 #include <vector>
 
 using namespace bulkhead;
@@ -112,13 +113,14 @@ TEST_CASE("a plan has every part once, in the order of the table, and knows whet
         everything.set(setting(info.key, 1));
     }
     const auto all = make_plan(everything, limits(Key::memory_low, 1))->all();
-    REQUIRE(all.size() == oci::key_count);
-    for (std::size_t i = 0; i < oci::key_count; ++i) {
+    constexpr auto single = oci::key_count - 1; // segments are planned by themselves, and come last
+    REQUIRE(all.size() == single);
+    for (std::size_t i = 0; i < single; ++i) {
         CHECK(all[i].key == oci::annotation_keys[i].key);
     }
     CHECK(policy::Plan{}.all().empty());
     CHECK(!policy::Plan{}.disk());
-    for (const auto& info : oci::annotation_keys) {
+    for (const auto& info : std::span(oci::annotation_keys).first<single>()) {
         const auto plan = make_plan(request({setting(info.key, 5)}), limits(Key::memory_low, 5));
         REQUIRE(plan);
         CHECK(!plan->empty());

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/ledger/segment_records.h"
+
+#include "runtime/ledger/segment_home.h"
+#include "runtime/sys/emptying.h"
+#include "runtime/sys/file.h"
+#include "runtime/sys/listing.h"
+#include "runtime/sys/mount.h"
+
+#include <cerrno>
+#include <sys/stat.h>
+
+namespace bulkhead::ledger {
+
+using policy::SegmentPlace;
+using policy::SegmentPlan;
+using Dead = SegmentMembers::Dead;
+
+namespace {
+
+constexpr unsigned lock_deadline_ms = 3000;
+constexpr std::string_view members_suffix = ".members";
+
+bool is_missing(const Error& error) { return error.number == ENOENT; }
+
+// The root of the segment's tmpfs; nullopt where it is not mounted.
+Result<std::optional<UniqueFd>> mounted(const SegmentMembers& members, const std::string& name) {
+    auto root = sys::open_at(members.scope(), name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    if (!root) {
+        return is_missing(root.error()) ? Result<std::optional<UniqueFd>>(std::nullopt) : std::unexpected(root.error());
+    }
+    TRY_ASSIGN(const auto place, sys::place_of(root->borrow()));
+    return place.mount_root ? std::optional(*std::move(root)) : std::nullopt;
+}
+
+// Empty first: another mount namespace may have a copy of the mount, which would hold the memory after it is taken off.
+// Through a mount of its own, in which nothing is mounted; where the node has something mounted in the segment, what it
+// is mounted on only goes once that is off, too.
+Result<void> discard(const SegmentMembers& members, BorrowedFd root, const std::string& name) {
+    TRY_ASSIGN(const auto clone, sys::clone_mount(root));
+    TRY_ASSIGN(const auto top, sys::open_at(clone.borrow(), ".", O_RDONLY | O_DIRECTORY));
+    const auto emptied = sys::empty_directory(top.borrow());
+    TRY(sys::detach_mount(members.scope(), name));
+    return emptied ? Result<void>{} : sys::empty_directory(top.borrow());
+}
+
+Result<void> release(const SegmentMembers& members, const std::string& name) {
+    TRY_ASSIGN(const auto root, mounted(members, name));
+    if (root) {
+        TRY(discard(members, root->borrow(), name));
+    }
+    return members.remove_all();
+}
+
+Result<UniqueFd> make(const SegmentMembers& members, const SegmentPlan& plan, const std::string& context) {
+    TRY_ASSIGN(auto tmpfs, resources::make_segment(plan, context));
+    TRY(members.write_terms(resources::terms_of(plan)));
+    const auto& name = plan.place.name;
+    if (const auto made = sys::make_directory_at(members.scope(), name, S_IRWXU);
+        !made && made.error().number != EEXIST) {
+        return std::unexpected(made.error());
+    }
+    TRY_ASSIGN(const auto target, sys::open_at(members.scope(), name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+    TRY(sys::attach_mount(tmpfs.borrow(), target.borrow()));
+    return tmpfs;
+}
+
+Result<void> agree(const SegmentMembers& members, const SegmentPlan& plan, BorrowedFd root) {
+    TRY_ASSIGN(auto terms, members.terms());
+    TRY(resources::agree_on_segment(plan, terms, root));
+    if (terms.keep == plan.keep) {
+        return {};
+    }
+    terms.keep = plan.keep; // the operator changed it
+    return members.write_terms(terms);
+}
+
+// The segment's root, made where this is the first member. What dead members left behind is not a new one's to see.
+Result<UniqueFd> find_or_make(const SegmentMembers& members, const SegmentPlan& plan, const std::string& context) {
+    const auto& name = plan.place.name;
+    TRY_ASSIGN(const auto others, members.any(Dead::remove));
+    TRY_ASSIGN(auto root, mounted(members, name));
+    if (root && !others) {
+        const auto terms = members.terms();
+        if (!terms || !terms->keep) {
+            TRY(discard(members, root->borrow(), name));
+            root.reset();
+        }
+    }
+    if (!root && others) {
+        return plan.asked.refuse(Code::internal, "somebody unmounted the segment (" + plan.place.path() +
+                                                     "), which still has members; stop them first");
+    }
+    if (!root) {
+        return make(members, plan, context);
+    }
+    TRY(agree(members, plan, root->borrow()));
+    return *std::move(root);
+}
+
+Result<bool> is_kept(const SegmentMembers& members, const std::string& name) {
+    TRY_ASSIGN(const auto root, mounted(members, name));
+    const auto terms = root ? members.terms() : std::unexpected(Error{});
+    return terms && terms->keep;
+}
+
+} // namespace
+
+SegmentRecords::SegmentRecords(std::string state_dir, Owner owner, std::string receipt)
+    : state_dir_(std::move(state_dir)), owner_(std::move(owner)), receipt_(std::move(receipt)) {}
+
+Result<UniqueFd> SegmentRecords::join(const SegmentPlan& plan, const std::string& context) {
+    TRY_ASSIGN(const auto home, SegmentHome::open_or_make(state_dir_));
+    TRY_ASSIGN(const auto members, SegmentMembers::open_or_make(home, plan.place));
+    TRY_ASSIGN(const auto root, find_or_make(members, plan, context));
+    TRY(members.add(owner_, receipt_));
+    return sys::clone_mount(root.borrow());
+}
+
+Result<void> SegmentRecords::leave(const SegmentPlace& place) { return leave_as(owner_, place); }
+
+Result<void> SegmentRecords::leave_as(const Owner& owner, const SegmentPlace& place) {
+    TRY_ASSIGN(auto home, SegmentHome::open(state_dir_));
+    if (!home) {
+        return {};
+    }
+    {
+        TRY_ASSIGN(const auto members, SegmentMembers::open(*home, place, lock_deadline_ms));
+        if (members) {
+            TRY(members->remove(owner));
+            TRY_ASSIGN(const auto others, members->any(Dead::remove));
+            TRY_ASSIGN(const auto kept, is_kept(*members, place.name));
+            if (others || kept) {
+                return {};
+            }
+            TRY(release(*members, place.name));
+        }
+    }
+    (*std::move(home)).tidy(place.scope);
+    return {};
+}
+
+Result<std::vector<SegmentPlace>> SegmentRecords::places() {
+    std::vector<SegmentPlace> places;
+    TRY_ASSIGN(const auto home, SegmentHome::open(state_dir_));
+    if (!home) {
+        return places;
+    }
+    TRY_ASSIGN(const auto scopes, home->scopes());
+    for (const auto& scope : scopes) {
+        const auto directory = home->open_scope(scope, IfMissing::fail);
+        const auto names = directory ? sys::list_directory(directory->borrow()) : std::unexpected(directory.error());
+        for (const auto& file : names.value_or(std::vector<std::string>{})) {
+            if (file.ends_with(members_suffix)) {
+                places.push_back({.scope = scope, .name = file.substr(0, file.size() - members_suffix.size())});
+            }
+        }
+    }
+    return places;
+}
+
+Result<bool> SegmentRecords::collect(const SegmentPlace& place, bool keep, bool dry_run) {
+    TRY_ASSIGN(auto home, SegmentHome::open(state_dir_));
+    if (!home) {
+        return false;
+    }
+    {
+        TRY_ASSIGN(const auto members, SegmentMembers::open(*home, place, 0));
+        if (!members) {
+            return false;
+        }
+        TRY_ASSIGN(const auto others, members->any(dry_run ? Dead::leave : Dead::remove));
+        TRY_ASSIGN(const auto kept, is_kept(*members, place.name));
+        if (others || (kept && keep) || dry_run) {
+            return !others && !(kept && keep);
+        }
+        TRY(release(*members, place.name));
+    }
+    (*std::move(home)).tidy(place.scope);
+    return true;
+}
+
+Result<void> SegmentRecords::tidy() {
+    TRY_ASSIGN(auto home, SegmentHome::open(state_dir_));
+    if (home) {
+        (*std::move(home)).tidy("local");
+    }
+    return {};
+}
+
+} // namespace bulkhead::ledger

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/base/unique_fd.h"
+#include "runtime/ledger/owner.h"
+#include "runtime/ledger/segment_members.h"
+#include "runtime/policy/segments.h"
+#include "runtime/resources/segment_book.h"
+
+#include <string>
+#include <vector>
+
+namespace bulkhead::ledger {
+
+// The book of one owner: it joins and leaves as that owner. Everything is mounted in PID 1's mount namespace.
+class SegmentRecords final : public resources::SegmentBook {
+public:
+    // `receipt`: where the owner's is, below the state directory.
+    explicit SegmentRecords(std::string state_dir, Owner owner = {}, std::string receipt = {});
+
+    [[nodiscard]] Result<UniqueFd> join(const policy::SegmentPlan& plan, const std::string& context) override;
+    [[nodiscard]] Result<void> leave(const policy::SegmentPlace& place) override;
+    // The same for another owner, which is gone.
+    [[nodiscard]] Result<void> leave_as(const Owner& owner, const policy::SegmentPlace& place);
+
+    // The segments that are there; gc only, as is
+    [[nodiscard]] Result<std::vector<policy::SegmentPlace>> places();
+    // whether the segment has no member any more and, unless `dry_run`, was released. One that is kept is not, if the
+    // operator still wants it kept (`keep`). Code::busy: somebody is at work on it.
+    [[nodiscard]] Result<bool> collect(const policy::SegmentPlace& place, bool keep, bool dry_run);
+    // Takes away what a process that was killed left of no segment.
+    [[nodiscard]] Result<void> tidy();
+
+private:
+    std::string state_dir_;
+    Owner owner_;
+    std::string receipt_;
+};
+
+} // namespace bulkhead::ledger

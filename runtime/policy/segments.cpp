@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/policy/segments.h"
+
+#include "runtime/base/quantity.h"
+
+#include <algorithm>
+
+namespace bulkhead::policy {
+
+namespace {
+
+using oci::SegmentSetting;
+
+constexpr std::string_view kubernetes_scope = "k8s/";
+constexpr std::uint64_t smallest_page = 4096;
+
+// "*" is any run of characters, "?" any one.
+bool matches(std::string_view glob, std::string_view text) {
+    std::size_t at = 0;
+    std::size_t in_text = 0;
+    std::size_t star = std::string_view::npos;
+    std::size_t after_star = 0;
+    while (in_text < text.size()) {
+        if (at < glob.size() && glob[at] == '*') {
+            star = at++;
+            after_star = in_text;
+        } else if (at < glob.size() && (glob[at] == '?' || glob[at] == text[in_text])) {
+            ++at;
+            ++in_text;
+        } else if (star != std::string_view::npos) {
+            at = star + 1;
+            in_text = ++after_star;
+        } else {
+            return false;
+        }
+    }
+    return glob.find_first_not_of('*', at) == std::string_view::npos;
+}
+
+bool any_matches(const std::vector<std::string>& globs, std::string_view text) {
+    return std::ranges::any_of(globs, [&](const std::string& glob) { return matches(glob, text); });
+}
+
+// Whose segments these are: a namespace's, or local_namespace.
+Result<std::string> owner_of(const oci::Engine& engine) {
+    if (engine.family == oci::Family::none) {
+        return std::string(local_namespace);
+    }
+    if (!engine.kubernetes_namespace) {
+        return fail(Code::malformed_input, "the engine's annotations do not tell the pod's namespace, which a segment "
+                                           "belongs to");
+    }
+    return *engine.kubernetes_namespace;
+}
+
+Result<void> check_declared(const SegmentSetting& asked, const DeclaredSegment& declared, std::string_view owner) {
+    const bool writer = any_matches(declared.writers, owner);
+    if (!writer && !any_matches(declared.readers, owner)) {
+        return asked.refuse(Code::not_allowed, "the node config declares this segment, and " + std::string(owner) +
+                                                   " is not among its readers and writers; use another name");
+    }
+    if (!writer && !asked.options.read_only) {
+        return asked.refuse(Code::not_allowed,
+                            "the node config lets " + std::string(owner) + " only read this segment; add ro");
+    }
+    if (asked.options.exec && !declared.exec) {
+        return asked.refuse(Code::not_allowed, "exec is not allowed for this segment by the node config; leave it out");
+    }
+    return {};
+}
+
+Result<void> check_size(const SegmentSetting& asked, Bytes most, std::string_view origin) {
+    if (asked.options.size && *asked.options.size > most) {
+        return asked.refuse(Code::not_allowed, "size exceeds the maximum of " + format(most) + " (" +
+                                                   std::string(origin) + "); ask for less");
+    }
+    return {};
+}
+
+// Inodes are memory of the kernel's, outside of the size: no more than it gives a tmpfs without a word.
+Result<void> check_inodes(const SegmentSetting& asked, Bytes ram) {
+    const Count most{ram.value / 2 / smallest_page};
+    if (asked.options.inodes && *asked.options.inodes > most) {
+        return asked.refuse(Code::not_allowed, "inodes exceeds the maximum of " + std::to_string(most.value) +
+                                                   " (one for each page of half of the node's RAM); ask for less");
+    }
+    return {};
+}
+
+Result<SegmentPlan> plan_one(const SegmentSetting& asked, const DeclaredSegment* declared, const std::string& owner,
+                             Bytes ram) {
+    TRY(check_inodes(asked, ram));
+    SegmentPlan plan{.asked = asked, .place = {}, .size = asked.options.size, .inodes = asked.options.inodes};
+    plan.place.name = asked.name;
+    if (declared == nullptr) {
+        plan.place.scope = owner == local_namespace ? "local" : std::string(kubernetes_scope) + owner;
+        if (asked.options.exec) {
+            return asked.refuse(Code::not_allowed,
+                                "exec needs a segment that the node config declares with exec; leave "
+                                "it out");
+        }
+        TRY(check_size(asked, Bytes{ram.value / 2}, "half of the node's RAM"));
+        return plan;
+    }
+    TRY(check_declared(asked, *declared, owner));
+    plan.place.scope = "node";
+    plan.keep = declared->keep;
+    if (declared->size) {
+        plan.size = declared->size->of(ram);
+        plan.declared_size = true;
+        TRY(check_size(asked, *plan.size, "the segment's size in the node config"));
+    } else {
+        TRY(check_size(asked, Bytes{ram.value / 2}, "half of the node's RAM"));
+    }
+    return plan;
+}
+
+// The one would cover the other, or have its mount point in it.
+Result<void> check_paths(const oci::Request& request) {
+    const auto& segments = request.segments();
+    for (const auto& one : segments) {
+        if (one.options.path == "/dev/shm" && request[oci::Key::shm_size]) {
+            return one.refuse(Code::invalid_annotation, "a segment at /dev/shm has its own size; leave " +
+                                                            request[oci::Key::shm_size]->annotation + " out");
+        }
+        for (const auto& other : segments) {
+            const auto& path = other.options.path;
+            const bool below = path.starts_with(one.options.path) &&
+                               (path.size() == one.options.path.size() || path[one.options.path.size()] == '/');
+            if (&one != &other && below) {
+                return other.refuse(Code::invalid_annotation,
+                                    "path is that of the segment " + one.name + ", or lies in it; write another");
+            }
+        }
+    }
+    return {};
+}
+
+} // namespace
+
+std::optional<SegmentPlace> parse_segment_place(std::string_view path) {
+    const auto slash = path.rfind('/');
+    if (slash == std::string_view::npos || !oci::is_segment_name(path.substr(slash + 1))) {
+        return std::nullopt;
+    }
+    const auto scope = path.substr(0, slash);
+    const bool known =
+        scope == "local" || scope == "node" ||
+        (scope.starts_with(kubernetes_scope) && oci::is_namespace_name(scope.substr(kubernetes_scope.size())));
+    return known ? std::optional(SegmentPlace{.scope = std::string(scope), .name = std::string(path.substr(slash + 1))})
+                 : std::nullopt;
+}
+
+Result<std::vector<SegmentPlan>> plan_segments(const oci::Request& request,
+                                               const std::vector<DeclaredSegment>& declared, const oci::Engine& engine,
+                                               Bytes ram) {
+    std::vector<SegmentPlan> plans;
+    if (request.segments().empty()) {
+        return plans;
+    }
+    TRY(check_paths(request));
+    TRY_ASSIGN(const auto owner, owner_of(engine));
+    for (const auto& asked : request.segments()) {
+        const auto found = std::ranges::find(declared, asked.name, &DeclaredSegment::name);
+        TRY_ASSIGN(auto plan, plan_one(asked, found == declared.end() ? nullptr : &*found, owner, ram));
+        plans.push_back(std::move(plan));
+    }
+    return plans;
+}
+
+} // namespace bulkhead::policy

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/resources/segments.h"
+
+#include "runtime/resources/container_path.h"
+#include "runtime/sys/file.h"
+#include "runtime/sys/mount.h"
+#include "runtime/sys/namespace.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <ranges>
+#include <utility>
+
+namespace bulkhead::resources {
+
+namespace {
+
+using policy::SegmentPlan;
+
+Result<void> check_read_only(const SegmentPlan& plan, const Container& container) {
+    if (plan.asked.options.read_only && container.spec.may_have_sys_admin) {
+        return fail(Code::not_allowed,
+                    "ro cannot be held against CAP_SYS_ADMIN, which may mount anew, in a user namespace "
+                    "as well; drop the capability, or leave ro out");
+    }
+    return {};
+}
+
+// Of the container's type, at s0: every member can use it, whatever its categories. Empty without SELinux.
+std::string selinux_context(const Container& container) {
+    const auto& label = container.spec.mount_label;
+    const auto level = std::ranges::count(label, ':') >= 3 ? label.find(':', label.find(':', label.find(':') + 1) + 1)
+                                                           : std::string::npos;
+    if (level == std::string::npos || !sys::open_at(sys::working_directory, "/sys/fs/selinux/enforce", O_PATH)) {
+        return "";
+    }
+    return label.substr(0, level) + ":s0";
+}
+
+// With the ids of the container's user namespace, where it has one.
+Result<void> set_flags(BorrowedFd mount, const SegmentPlan& plan, const Container& container) {
+    const auto& asked = plan.asked.options;
+    TRY_ASSIGN(const auto users, container.process.user_namespace());
+    TRY_ASSIGN(const auto initial, sys::is_initial_user_namespace(users.borrow()));
+    sys::MountFlags flags{.read_only = asked.read_only, .exec = asked.exec};
+    if (!initial) {
+        flags.ids_of = users.borrow();
+    }
+    auto changed = sys::change_mount(mount, flags);
+    if (!changed && !initial && changed.error().number == EINVAL) {
+        return fail(Code::unsupported,
+                    "the container has a user namespace, and this kernel cannot map its ids onto a tmpfs, "
+                    "which Linux 6.3 can; run it without one");
+    }
+    return changed;
+}
+
+} // namespace
+
+Result<SegmentTarget> Segments::find_target(const SegmentPlan& plan, BorrowedFd root, const Container& container) {
+    TRY(check_read_only(plan, container));
+    return SegmentTarget::find(root, container, plan.asked.options.path);
+}
+
+Result<Segments> Segments::prepare(const std::vector<SegmentPlan>& plans, const Container& container) {
+    Segments segments;
+    TRY_ASSIGN(segments.root_, open_root(container));
+    for (const auto& plan : plans) {
+        auto target = find_target(plan, segments.root_.borrow(), container);
+        if (!target) {
+            return std::unexpected(plan.asked.explain(std::move(target).error()));
+        }
+        segments.segments_.push_back({.plan = plan, .target = *std::move(target), .mount = UniqueFd()});
+    }
+    return segments;
+}
+
+std::vector<SegmentRecord> Segments::records() const {
+    std::vector<SegmentRecord> records;
+    for (const auto& segment : segments_) {
+        const auto& asked = segment.plan.asked.options;
+        records.push_back({.place = segment.plan.place, .path = asked.path, .read_only = asked.read_only});
+    }
+    return records;
+}
+
+Result<void> Segments::join(Segment& segment, const Container& container, SegmentBook& book) {
+    const auto& asked = segment.plan.asked;
+    auto made = [&]() -> Result<void> {
+        if (segment.target.complete()) {
+            return {};
+        }
+        TRY_ASSIGN(const auto owner, container.process.namespace_root());
+        return segment.target.make(owner);
+    }();
+    if (!made) {
+        return std::unexpected(asked.explain(std::move(made).error()));
+    }
+    segment.joined = true; // even if that fails half-way
+    TRY_ASSIGN(segment.mount, book.join(segment.plan, selinux_context(container)));
+    auto set = set_flags(segment.mount.borrow(), segment.plan, container);
+    return set ? std::move(set) : std::unexpected(asked.explain(std::move(set).error()));
+}
+
+Result<void> Segments::attach(const Container& container) {
+    TRY_ASSIGN(const auto ns, container.process.mount_namespace());
+    TRY_ASSIGN(const auto visit, sys::MountNamespaceVisit::enter(ns.borrow()));
+    for (const auto& segment : segments_) {
+        TRY(sys::attach_mount(segment.mount.borrow(), segment.target.directory()));
+    }
+    return {};
+}
+
+Result<void> Segments::apply(const Container& container, SegmentBook& book) {
+    for (auto& segment : segments_) {
+        TRY(join(segment, container, book));
+    }
+    TRY(in_context("segments", attach(container)));
+    for (const auto& segment : segments_) {
+        TRY_ASSIGN(const auto place, sys::place_of(segment.mount.borrow()));
+        if (auto there = segment.target.verify(root_.borrow(), place.device); !there) {
+            return std::unexpected(segment.plan.asked.explain(std::move(there).error()));
+        }
+    }
+    return {};
+}
+
+Result<void> Segments::undo(SegmentBook& book) {
+    Result<void> first;
+    const auto keep_first = [&](Result<void> result) {
+        if (first && !result) {
+            first = std::move(result);
+        }
+    };
+    for (auto& segment : std::views::reverse(segments_)) { // one may lie in a directory that another made
+        keep_first(segment.target.undo());
+        segment.mount.reset();
+        if (std::exchange(segment.joined, false)) {
+            keep_first(book.leave(segment.plan.place));
+        }
+    }
+    return first;
+}
+
+} // namespace bulkhead::resources

@@ -86,7 +86,7 @@ Result<std::vector<std::string>> SegmentHome::scopes() const {
 }
 
 // Each step fails where the next one would be wrong: something is left, or somebody is in there.
-void SegmentHome::tidy(const std::string& scope) && {
+void SegmentHome::remove_scope(const std::string& scope) const {
     const auto slash = scope.find('/');
     if (slash != std::string::npos) {
         if (const auto top = open_private_directory(segments_.borrow(), scope.substr(0, slash), IfMissing::fail)) {
@@ -94,6 +94,9 @@ void SegmentHome::tidy(const std::string& scope) && {
         }
     }
     static_cast<void>(sys::remove_directory_at(segments_.borrow(), scope.substr(0, slash)));
+}
+
+void SegmentHome::tidy() && {
     segments_.reset();
     // Whoever is the last one to be done gets it: the lock that one had goes before the new one is asked for.
     if (sys::lock_exclusively(state_.borrow(), 0)) {

@@ -36,9 +36,11 @@ public:
     // The scopes that are there; gc only.
     [[nodiscard]] Result<std::vector<std::string>> scopes() const;
 
-    // Takes away the scope, and the home itself, where nothing is left in them and nobody is at work. Descriptors of
-    // what is in them must be closed before.
-    void tidy(const std::string& scope) &&;
+    // Takes away the directories of a scope that nothing is left in.
+    void remove_scope(const std::string& scope) const;
+    // Takes away the home, where nothing is left in it and nobody is at work. Descriptors of what is in it must be
+    // closed before.
+    void tidy() &&;
 
 private:
     SegmentHome() = default;

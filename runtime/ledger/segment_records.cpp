@@ -136,7 +136,8 @@ Result<void> SegmentRecords::leave_as(const Owner& owner, const SegmentPlace& pl
             TRY(release(*members, place.name));
         }
     }
-    (*std::move(home)).tidy(place.scope);
+    home->remove_scope(place.scope);
+    (*std::move(home)).tidy();
     return {};
 }
 
@@ -176,15 +177,22 @@ Result<bool> SegmentRecords::collect(const SegmentPlace& place, bool keep, bool 
         }
         TRY(release(*members, place.name));
     }
-    (*std::move(home)).tidy(place.scope);
+    home->remove_scope(place.scope);
+    (*std::move(home)).tidy();
     return true;
 }
 
 Result<void> SegmentRecords::tidy() {
     TRY_ASSIGN(auto home, SegmentHome::open(state_dir_));
-    if (home) {
-        (*std::move(home)).tidy("local");
+    if (!home) {
+        return {};
     }
+    TRY_ASSIGN(auto scopes, home->scopes());
+    scopes.emplace_back("k8s"); // without a namespace in it
+    for (const auto& scope : scopes) {
+        home->remove_scope(scope);
+    }
+    (*std::move(home)).tidy();
     return {};
 }
 

@@ -87,7 +87,7 @@ Result<SegmentTarget> SegmentTarget::find(BorrowedFd root, const Container& cont
 Result<void> SegmentTarget::make(const sys::Process::Owner& owner) {
     while (!missing_.empty()) {
         const auto& name = missing_.front();
-        const auto made = sys::make_directory_as(owner.user, owner.group, directory(), name, 0755);
+        const auto made = sys::make_directory_as_owner(owner.user, owner.group, directory(), name, 0755);
         if (!made && made.error().number == EROFS) {
             return fail(Code::unsupported, "/" + path_ +
                                                " is not there and the container's root is read-only; make the "

@@ -8,7 +8,9 @@
 #include <array>
 #include <climits>
 #include <limits>
+#include <linux/securebits.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -122,6 +124,23 @@ Result<void> make_directory_as(uid_t user, gid_t group, BorrowedFd directory, co
     auto made = make_directory_at(directory, name, mode);
     static_cast<void>(call(SYS_setfsuid, old_user));
     static_cast<void>(call(SYS_setfsgid, old_group));
+    return made;
+}
+
+Result<void> make_directory_as_owner(uid_t user, gid_t group, BorrowedFd directory, const std::string& name,
+                                     mode_t mode) {
+    auto made = make_directory_as(user, group, directory, name, mode);
+    if (made || made.error().number != EACCES) {
+        return made;
+    }
+    TRY_ASSIGN(const auto status, status_of(directory));
+    const auto bits = call(SYS_prctl, PR_GET_SECUREBITS, 0, 0, 0, 0);
+    if (status.owner != user || bits < 0 ||
+        call(SYS_prctl, PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP, 0, 0, 0) < 0) {
+        return made;
+    }
+    made = make_directory_as(user, group, directory, name, mode); // with the capabilities
+    static_cast<void>(call(SYS_prctl, PR_SET_SECUREBITS, bits, 0, 0, 0));
     return made;
 }
 

@@ -53,6 +53,10 @@ void write_to_stderr(std::string_view text);
 // The same as another user and group for the length of the call (setfsuid(2), setfsgid(2)).
 [[nodiscard]] Result<void> make_directory_as(uid_t user, gid_t group, BorrowedFd directory, const std::string& name,
                                              mode_t mode);
+// The same as root of a user namespace, whom a mode like 0555, which many images' root directory has, does not keep
+// from writing to what is its own.
+[[nodiscard]] Result<void> make_directory_as_owner(uid_t user, gid_t group, BorrowedFd directory,
+                                                   const std::string& name, mode_t mode);
 [[nodiscard]] Result<void> remove_directory_at(BorrowedFd directory, const std::string& name);
 [[nodiscard]] Result<void> unlink_at(BorrowedFd directory, const std::string& name);
 

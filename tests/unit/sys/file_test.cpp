@@ -216,6 +216,25 @@ TEST_CASE("make_directory_as makes it another user's and comes back (root only)"
     CHECK(status.st_gid == 0);
 }
 
+TEST_CASE("make_directory_as_owner is not kept by the mode of what is its own, but by others' (root only)" *
+          doctest::skip(geteuid() != 0)) {
+    const TemporaryDirectory directory;
+    std::filesystem::permissions(directory.path(), std::filesystem::perms::all);
+    const auto fd = test::open_directory(directory.path());
+    REQUIRE(sys::make_directory_as(1234, 5678, fd.borrow(), "theirs", 0555));
+    REQUIRE(sys::make_directory_at(fd.borrow(), "ours", 0755));
+    const auto theirs = test::open_directory(directory.path("theirs"));
+    const auto ours = test::open_directory(directory.path("ours"));
+    CHECK(sys::make_directory_as(1234, 5678, theirs.borrow(), "x", 0755).error().number == EACCES);
+    REQUIRE(sys::make_directory_as_owner(1234, 5678, theirs.borrow(), "x", 0755));
+    struct stat status{};
+    REQUIRE(::stat(directory.path("theirs/x").c_str(), &status) == 0);
+    CHECK(status.st_uid == 1234);
+    CHECK(sys::make_directory_as_owner(1234, 5678, ours.borrow(), "x", 0755).error().number == EACCES);
+    CHECK(sys::make_directory_as(1234, 5678, ours.borrow(), "x", 0755).error().number == EACCES); // the bits are back
+    CHECK(sys::make_directory_as(1234, 5678, theirs.borrow(), "y", 0755).error().number == EACCES);
+}
+
 TEST_CASE("replace_file_at replaces as a whole, mode 0600, and leaves no temporary file") {
     const TemporaryDirectory directory;
     const auto fd = test::open_directory(directory.path());

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// Segments with real mounts; processes that do nothing are their members.
+#include "runtime/ledger/segment_records.h"
+
+#include "runtime/sys/file.h"
+#include "runtime/sys/mount.h"
+#include "support/failing_call.h"
+#include "support/own_machine.h"
+
+#include <cerrno>
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+using namespace bulkhead;
+using ledger::Owner;
+using ledger::SegmentRecords;
+using policy::SegmentPlace;
+using policy::SegmentPlan;
+using test::Findings;
+
+namespace {
+
+const auto needs_mounts = doctest::skip(!test::can_mount_privately());
+const SegmentPlace place{.scope = "k8s/prod", .name = "x"};
+
+SegmentPlan plan(const std::string& options, const SegmentPlace& where = place) {
+    auto request =
+        oci::parse_request({{.key = "io.bulkhead.segment." + where.name, .value = "path=/x," + options}}, "web");
+    auto asked = request.value().segments().at(0);
+    SegmentPlan plan{.asked = asked, .place = where, .size = asked.options.size, .inodes = asked.options.inodes};
+    return plan;
+}
+
+// A state directory on a shared mount, as systemd's /run is.
+struct Machine {
+    explicit Machine(Findings& found) : findings(found) {
+        findings.expect(test::mount_tmpfs(directory.path("run"), "run", "mode=755"), "mount run");
+        findings.expect(::mount(nullptr, directory.path("run").c_str(), nullptr, MS_SHARED, nullptr) == 0, "shared");
+    }
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
+    ~Machine() { static_cast<void>(::umount2(directory.path("run").c_str(), MNT_DETACH)); }
+
+    [[nodiscard]] std::string state(const std::string& path = "") const { return directory.path("run/state") + path; }
+    [[nodiscard]] static Owner owner(const test::IdleProcess& process) {
+        return {.id = "c" + std::to_string(process.pid()),
+                .bundle = "/b",
+                .process = sys::Process::open(process.pid())->identity(),
+                .boot_id = sys::boot_id().value()};
+    }
+    [[nodiscard]] SegmentRecords records(const test::IdleProcess& process) const {
+        return SegmentRecords(state(), owner(process), "containers/c/h.json");
+    }
+    // Joins; "" or what went wrong.
+    std::string join(const test::IdleProcess& process, const SegmentPlan& wanted) const {
+        auto book = records(process);
+        const auto mount = book.join(wanted, "");
+        return mount ? "" : mount.error().what;
+    }
+    void leave(const test::IdleProcess& process, const SegmentPlace& where = place) const {
+        auto book = records(process);
+        const auto left = book.leave(where);
+        findings.expect_equal(left ? "" : left.error().what, "");
+    }
+    // "MODE SIZE" of the segment's tmpfs, or "none".
+    [[nodiscard]] std::string tmpfs(const SegmentPlace& where = place) const {
+        const auto root =
+            sys::open_at(sys::working_directory, state("/segments/" + where.path()), O_PATH | O_DIRECTORY);
+        const auto there = root ? sys::place_of(root->borrow()) : std::unexpected(root.error());
+        return there && there->mount_root ? std::to_string(sys::tmpfs_use(root->borrow())->size.value) : "none";
+    }
+    [[nodiscard]] std::size_t mounts() const {
+        const auto text = test::read_file("/proc/self/mountinfo");
+        std::size_t count = 0;
+        for (auto at = text.find(state()); at != std::string::npos; at = text.find(state(), at + 1)) {
+            ++count;
+        }
+        return count;
+    }
+    void expect_nothing_left() const {
+        findings.expect(!std::filesystem::exists(state("/segments")), "segments is left");
+        findings.expect_equal(std::to_string(mounts()), "0");
+    }
+
+    test::TemporaryDirectory directory;
+    Findings& findings;
+};
+
+template <typename Body>
+bool holds(Body body) {
+    const auto found = test::as_init([&](Findings& findings) {
+        const Machine machine(findings);
+        body(findings, machine);
+    });
+    CHECK(found.substr(0, found.find_last_not_of('\n') + 1) == "");
+    return test::is_well(found);
+}
+
+} // namespace
+
+TEST_CASE("the first member makes it, the last one takes it along (root, mounts of its own)" * needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        const test::IdleProcess a;
+        const test::IdleProcess b;
+        findings.expect_equal(machine.join(a, plan("size=1Mi")), "");
+        findings.expect_equal(machine.join(b, plan("size=2Mi")), "");
+        findings.expect_equal(machine.tmpfs(), "2097152");
+        findings.expect_equal(std::to_string(machine.mounts()), "2"); // and the anchor
+        test::write_file(machine.state("/segments/k8s/prod/x/file"), "x");
+        machine.leave(a);
+        findings.expect_equal(machine.tmpfs(), "2097152");
+        findings.expect(std::filesystem::exists(machine.state("/segments/k8s/prod/x/file")), "freed early");
+        machine.leave(a);
+        findings.expect_equal(machine.tmpfs(), "2097152");
+        machine.leave(b);
+        machine.expect_nothing_left();
+        machine.leave(b);
+    }));
+}
+
+TEST_CASE("a member counts as long as its process lives (root, mounts of its own)" * needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        test::IdleProcess a;
+        const test::IdleProcess b;
+        findings.expect_equal(machine.join(a, plan("size=1Mi")), "");
+        findings.expect_equal(machine.join(b, plan("")), "");
+        test::write_file(machine.state("/segments/k8s/prod/x/file"), "x");
+        a.become_zombie();
+        machine.leave(b); // the last one that lives
+        machine.expect_nothing_left();
+        const test::IdleProcess c;
+        findings.expect_equal(machine.join(b, plan("size=1Mi")), "");
+        test::write_file(machine.state("/segments/k8s/prod/x/file"), "x");
+        b.become_zombie();
+        findings.expect_equal(machine.join(c, plan("size=4Mi")), ""); // of the dead one nothing is seen
+        findings.expect_equal(machine.tmpfs(), "4194304");
+        findings.expect(!std::filesystem::exists(machine.state("/segments/k8s/prod/x/file")), "a dead member's file");
+        machine.leave(c);
+        machine.expect_nothing_left();
+    }));
+}
+
+TEST_CASE("members of another boot are none (root, mounts of its own)" * needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        const test::IdleProcess a;
+        auto owner = Machine::owner(a);
+        owner.boot_id = "another";
+        SegmentRecords book(machine.state(), owner, "r");
+        findings.expect(book.join(plan("size=1Mi"), "").has_value(), "join");
+        SegmentRecords gc(machine.state());
+        findings.expect(gc.collect(place, true, true).value_or(false), "it has a member");
+        findings.expect_equal(machine.tmpfs(), "1048576"); // a dry run
+        findings.expect(gc.collect(place, true, false).value_or(false), "it has a member");
+        machine.expect_nothing_left();
+    }));
+}
+
+TEST_CASE("gc: leaves members alone, keeps what is to be kept, finds each scope (root, mounts of its own)" *
+          needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        const SegmentPlace local{.scope = "local", .name = "l"};
+        const SegmentPlace node{.scope = "node", .name = "n"};
+        test::IdleProcess a;
+        auto kept = plan("size=1Mi", node);
+        kept.keep = true;
+        findings.expect_equal(
+            machine.join(a, plan("size=1Mi")) + machine.join(a, plan("size=1Mi", local)) + machine.join(a, kept), "");
+        SegmentRecords gc(machine.state());
+        findings.expect_equal(std::to_string(gc.places()->size()), "3");
+        for (const auto places = gc.places(); const auto& where : *places) {
+            findings.expect(!gc.collect(where, false, false).value_or(true), "collected " + where.path());
+        }
+        a.end();
+        for (const auto places = gc.places(); const auto& where : *places) {
+            findings.expect(gc.collect(where, true, false).value_or(false) == (where != node), where.path());
+        }
+        findings.expect_equal(machine.tmpfs(node), "1048576");
+        findings.expect(gc.collect(node, false, false).value_or(false), "kept though nobody wants it");
+        machine.expect_nothing_left();
+    }));
+}
+
+TEST_CASE("a kept segment is there for the next member, with the terms of the first (root, mounts of its own)" *
+          needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        const test::IdleProcess a;
+        auto kept = plan("size=1Mi,mode=1770");
+        kept.keep = true;
+        findings.expect_equal(machine.join(a, kept), "");
+        test::write_file(machine.state("/segments/k8s/prod/x/file"), "x");
+        machine.leave(a);
+        findings.expect(std::filesystem::exists(machine.state("/segments/k8s/prod/x/file")), "not kept");
+        auto other = plan("mode=1777");
+        other.keep = true;
+        findings.expect_equal(machine.join(a, other),
+                              "io.bulkhead.segment.x=\"path=/x,mode=1777\": mode differs from that of "
+                              "the segment's members, 1770; write the same or leave mode out");
+        findings.expect_equal(machine.join(a, plan("")), ""); // not to be kept any more
+        machine.leave(a);
+        machine.expect_nothing_left();
+    }));
+}
+
+TEST_CASE("refused joins leave nothing, and other members theirs (root, mounts of its own)" * needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        const test::IdleProcess a;
+        const test::IdleProcess b;
+        findings.expect_equal(machine.join(a, plan("")),
+                              "io.bulkhead.segment.x=\"path=/x,\": is the first to join the segment and "
+                              "says no size; add size=...");
+        machine.leave(a);
+        machine.expect_nothing_left();
+        findings.expect_equal(machine.join(a, plan("size=2Mi")), "");
+        findings.expect_equal(machine.join(b, plan("size=1Mi")),
+                              "io.bulkhead.segment.x=\"path=/x,size=1Mi\": size is less than the "
+                              "segment's 2Mi, which never shrinks; write that, or leave size out");
+        machine.leave(b);
+        findings.expect_equal(machine.tmpfs(), "2097152");
+    }));
+}
+
+TEST_CASE("unmounted by somebody else: no member gets another memory (root, mounts of its own)" * needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        const test::IdleProcess a;
+        const test::IdleProcess b;
+        findings.expect_equal(machine.join(a, plan("size=1Mi")), "");
+        ::umount2(machine.state("/segments/k8s/prod/x").c_str(), MNT_DETACH);
+        findings.expect_equal(machine.join(b, plan("size=1Mi")),
+                              "io.bulkhead.segment.x=\"path=/x,size=1Mi\": somebody unmounted the "
+                              "segment (k8s/prod/x), which still has members; stop them first");
+        machine.leave(b);
+        machine.leave(a);
+        machine.expect_nothing_left();
+    }));
+}
+
+TEST_CASE("whatever call fails once, leaving and gc leave nothing (root, mounts of its own)" * needs_mounts) {
+    for (const long number : {SYS_openat, SYS_newfstatat, SYS_flock, SYS_mkdirat, SYS_statx, SYS_open_tree,
+                              SYS_move_mount, SYS_mount_setattr, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_symlinkat,
+                              SYS_renameat2, SYS_write, SYS_umount2, SYS_unlinkat, SYS_getdents64, SYS_read}) {
+        CAPTURE(number);
+        CHECK(holds([&](Findings& findings, const Machine& machine) {
+            for (int nth = 0; nth < 60; ++nth) {
+                test::IdleProcess a;
+                const auto owner = Machine::owner(a);
+                int seen = 0;
+                {
+                    const test::FailingCall failing(number, EIO, nth, 1);
+                    SegmentRecords book(machine.state(), owner, "r");
+                    static_cast<void>(book.join(plan("size=1Mi"), ""));
+                    static_cast<void>(book.leave(place));
+                    seen = test::FailingCall::seen();
+                }
+                a.end();
+                SegmentRecords gc(machine.state());
+                for (const auto places = gc.places(); const auto& where : *places) {
+                    findings.expect(gc.collect(where, false, false).value_or(false), "gc");
+                }
+                findings.expect(gc.tidy().has_value(), "tidy");
+                machine.expect_nothing_left();
+                if (seen <= nth) {
+                    break;
+                }
+            }
+        }));
+    }
+}
+
+TEST_CASE("a state directory that others can write to is not believed (root, mounts of its own)" * needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        const test::IdleProcess a;
+        findings.expect_equal(machine.join(a, plan("size=1Mi")), "");
+        findings.expect(::chmod(machine.state("/segments/k8s/prod").c_str(), 0777) == 0, "chmod");
+        const auto refused = machine.join(a, plan("size=1Mi"));
+        findings.expect(refused.find("is not root's alone to write") != std::string::npos, refused);
+        findings.expect(::chmod(machine.state("/segments/k8s/prod").c_str(), 0700) == 0, "chmod");
+        test::write_file(machine.state("/segments/k8s/prod/x.members/terms.json"), "{");
+        findings.expect_equal(machine.join(a, plan("size=1Mi")),
+                              "terms of the segment k8s/prod/x: JSON is malformed or cut off");
+        machine.leave(a); // it goes all the same
+        machine.expect_nothing_left();
+    }));
+}

@@ -3,7 +3,8 @@
 # node: systemd
 # matrix: dockerd is started
 #
-# docker beside segments: its containers that bind the host's root hold copies of what is mounted there.
+# docker beside segments: its containers that bind the host's /run hold copies of what is mounted there. (With / it
+# refuses rprivate itself, as its own root is in there.)
 load ../helpers
 
 segments=/run/bulkhead/segments
@@ -35,18 +36,18 @@ docker_start() { # NAME OPTION...: its first process
 
 shmem_kib() { awk '/^Shmem:/ { print $2 }' /proc/meminfo; }
 
-@test "docker's containers that bind /, rprivate, rslave and read-only, keep no memory of a segment" {
+@test "docker's containers that bind /run, rprivate, rslave and read-only, keep no memory of a segment" {
     local before copies=() mode pid
-    pid=$(docker_start early --volume /:/host:rslave)
+    pid=$(docker_start early --volume /run:/host-run:rslave)
     container_start a --annotation 'io.bulkhead.segment.x=path=/mnt/x size=32Mi'
     expect_empty "$(grep ' tmpfs bulkhead ' "/proc/$pid/mountinfo")"
     for mode in rprivate rslave ro,rprivate; do
-        pid=$(docker_start "copy-${mode//,/-}" --volume "/:/host:$mode")
+        pid=$(docker_start "copy-${mode//,/-}" --volume "/run:/host-run:$mode")
         expect_match ' tmpfs bulkhead ' "$(cat "/proc/$pid/mountinfo")"
         copies+=("$pid")
     done
     # This one holds it at another place, which our removing of the mount point does not reach.
-    nsenter --target "${copies[0]}" --mount sh -c "mount --bind /host$segments/local/x /mnt"
+    nsenter --target "${copies[0]}" --mount sh -c "mount --bind /host-run/bulkhead/segments/local/x /mnt"
     container_exec a dd if=/dev/zero of=/mnt/x/zeroes bs=1M count=20 2>/dev/null
     before=$(shmem_kib)
     container_delete a

@@ -213,3 +213,28 @@ TEST_CASE("a receipt of another version, and pids that are none") {
     CHECK(error_of(with(text, "pid", "18446744073709551615")) == "pid is out of range");
     CHECK(error_of(with(text, "pid", "2147483647")) == "");
 }
+
+TEST_CASE("segments are read as they were written, and places that are none are refused") {
+    Receipt receipt;
+    receipt.id = "x";
+    receipt.bundle = "/b";
+    receipt.segments = {{.place = {.scope = "k8s/prod", .name = "a"}, .path = "/dev/shm/\"a\"", .read_only = true},
+                        {.place = {.scope = "local", .name = "b"}, .path = "/b", .read_only = false}};
+    const auto text = to_json(receipt);
+    const auto read = from_json(text);
+    REQUIRE(read);
+    REQUIRE(read->segments.size() == 2);
+    CHECK(read->segments[0].place == receipt.segments[0].place);
+    CHECK(read->segments[0].path == receipt.segments[0].path);
+    CHECK(read->segments[0].read_only);
+    CHECK(!read->segments[1].read_only);
+    for (const std::string place : {"../../etc", "local/..", "", "k8s/prod", "local/A"}) {
+        CAPTURE(place);
+        CHECK(error_of(replaced(text, "local/b", place)) == "segments[1] has a place that is no segment's");
+    }
+    CHECK(error_of(replaced(text, "\"readOnly\": 1", "\"readOnly\": true")) ==
+          "segments[0].readOnly is not an integer, or out of range");
+    const std::string head = R"({"formatVersion":1,"id":"x","bundle":"/b","pid":1,"startTime":2,"bootId":"b")";
+    CHECK(error_of(head + R"(,"segments":{}})") == "segments is not an array");
+    CHECK(error_of(head + R"(,"segments":[1]})") == "segments[0] is not an object");
+}

@@ -156,3 +156,36 @@ TEST_CASE("in a bundle of containers/storage only what names the container's id 
     CHECK(engine->container_name == "web");
     CHECK(engine->family == Family::crio);
 }
+
+TEST_CASE("a pod's namespace, out of what each engine always writes") {
+    const auto of_crio = [](const std::string& sandbox_name) {
+        return oci::identify_engine({{crio + "ContainerType", "container"}, {crio + "SandboxName", sandbox_name}}, "id",
+                                    "/b")
+            ->kubernetes_namespace;
+    };
+    const auto of_containerd = [](const std::string& name) {
+        return oci::identify_engine({{cri + "container-type", "container"}, {cri + "sandbox-namespace", name}}, "id",
+                                    "/b")
+            ->kubernetes_namespace;
+    };
+    CHECK(of_crio("k8s_web_shop_7d1f_0") == "shop");
+    CHECK(of_crio("k8s_web-1.x_kube-system_7d1f_12") == "kube-system");
+    for (const std::string name :
+         {"", "shop", "k8s_web_shop_7d1f", "k8s_web_shop_7d1f_0_1", "x_web_shop_7d1f_0", "k8s_web__7d1f_0",
+          "k8s_web_.._7d1f_0", "k8s_web_a/b_7d1f_0", "k8s_web_Shop_7d1f_0"}) {
+        CAPTURE(name);
+        CHECK(of_crio(name) == std::nullopt);
+    }
+    CHECK(of_containerd("shop") == "shop");
+    CHECK(of_containerd(std::string(63, 'a')) == std::string(63, 'a'));
+    for (const std::string name : {"", "..", "a/b", "-a", "a-", "A", "a.b", "@local"}) {
+        CAPTURE(name);
+        CHECK(of_containerd(name) == std::nullopt);
+    }
+    CHECK(of_containerd(std::string(64, 'a')) == std::nullopt);
+    // What a tenant writes beside it, or an image in a bundle of podman's, changes nothing.
+    CHECK(oci::identify_engine({{crio + "Namespace", "victim"}, {"io.kubernetes.pod.namespace", "victim"}}, "id", "/b")
+              ->kubernetes_namespace == std::nullopt);
+    CHECK(oci::identify_engine({{cri + "sandbox-namespace", "victim"}}, "id", "/s/overlay-containers/id/userdata")
+              ->kubernetes_namespace == std::nullopt);
+}

@@ -217,3 +217,45 @@ TEST_CASE("a setting explains an error and refuses with its key and value") {
     CHECK(explained.number == EBUSY);
     CHECK(explained.what == "io.bulkhead.shm-size/web=\"64Mi\": in use");
 }
+
+TEST_CASE("segments: one for each name, and the more specific key wins") {
+    const std::string segment = prefix + "segment.";
+    const auto parsed = request({{segment + "a", "path=/bare"},
+                                 {segment + "a/web", "path=/specific"},
+                                 {segment + "b/web", "path=/b,size=1Mi"},
+                                 {segment + "b", "path=/never"},
+                                 {segment + "c/other", "path=/c"}});
+    REQUIRE(parsed.segments().size() == 2);
+    CHECK(parsed.segments()[0].name == "a");
+    CHECK(parsed.segments()[0].options.path == "/specific");
+    CHECK(parsed.segments()[0].annotation == segment + "a/web");
+    CHECK(parsed.segments()[0].for_one_container);
+    CHECK(parsed.segments()[1].options.size == Bytes{1U << 20U});
+    CHECK(!parsed.empty());
+    CHECK(request({{segment + "c/other", "path=/c"}}).empty());
+    CHECK(refusal({{segment + "c/other", "path=c"}}).code == Code::invalid_annotation);
+    CHECK(refusal({{segment + "c/web", "path=/c"}}, std::nullopt).code == Code::malformed_input);
+}
+
+TEST_CASE("segments: bad names, values that are too long, too many") {
+    const std::string segment = "segment.";
+    for (const std::string name : {"", "NAME", "a.b", ".", "..", "-"}) {
+        check_refused(
+            {{segment + name, "path=/a",
+              "\"" + name +
+                  "\" is no name of a segment; write 1 to 43 of a-z, 0-9 and -, with a letter or digit at both "
+                  "ends"}});
+    }
+    CHECK(refusal({{prefix + "segment", "path=/a"}}).what.contains(nearest("segment.NAME")));
+    CHECK(refusal({{prefix + "segment.a", std::string(513, ' ')}}).what.ends_with("is longer than 512 characters"));
+    CHECK(refusal({{prefix + "segment.a/b/c", "path=/a"}}).what.ends_with(no_name));
+    std::vector<Annotation> many;
+    for (int i = 0; i < 64; ++i) {
+        many.push_back({prefix + segment + std::to_string(i), "path=/a"});
+    }
+    CHECK(request(many).segments().size() == 64);
+    many.push_back({prefix + segment + "64/other", "path=/a"});
+    CHECK(request(many).segments().size() == 64);
+    many.push_back({prefix + segment + "65", "path=/a"});
+    CHECK(refusal(many).what == prefix + "segment.65=\"path=/a\": is one segment too many; a container can have 64");
+}

@@ -298,3 +298,29 @@ TEST_CASE("read_spec does not hang on, or read, what is no regular file") {
     std::filesystem::create_directory(bundle.path("config.json"));
     CHECK(oci::read_spec(bundle.path()).error().code == Code::malformed_input);
 }
+
+TEST_CASE("CAP_SYS_ADMIN in the bounding set, as runc and crun write it") {
+    const auto may = [](const std::string& process) {
+        const auto spec = oci::parse_spec(R"({"root":{"path":"/r"},"process":)" + process + "}", "/b");
+        REQUIRE(spec);
+        return spec->may_have_sys_admin;
+    };
+    for (const std::string name : {"CAP_SYS_ADMIN", "cap_sys_admin", "SYS_ADMIN", "sys_admin", "ALL"}) {
+        CHECK(may(R"({"capabilities":{"bounding":["CAP_KILL",")" + name + R"("]}})"));
+    }
+    for (const std::string process :
+         {"{}", "null", R"({"capabilities":null})", R"({"capabilities":{}})", R"({"capabilities":{"bounding":null}})",
+          R"({"capabilities":{"bounding":[]}})",
+          R"({"capabilities":{"effective":["CAP_SYS_ADMIN"],"bounding":["CAP_SYS_NICE"]}})"}) {
+        CAPTURE(process);
+        CHECK(!may(process));
+    }
+    CHECK(!oci::parse_spec(R"({"root":{"path":"/r"},"process":{"capabilities":{"bounding":{}}}})", "/b"));
+    CHECK(!oci::parse_spec(R"({"root":{"path":"/r"},"process":{"capabilities":{"bounding":[1]}}})", "/b"));
+}
+
+TEST_CASE("linux.mountLabel") {
+    CHECK(oci::parse_spec(R"({"root":{"path":"/r"},"linux":{"mountLabel":"a:b:c:s0:c1,c2"}})", "/b")->mount_label ==
+          "a:b:c:s0:c1,c2");
+    CHECK(oci::parse_spec(R"({"root":{"path":"/r"},"linux":{}})", "/b")->mount_label.empty());
+}

@@ -33,12 +33,11 @@ Result<std::optional<UniqueFd>> mounted(const SegmentMembers& members, const std
     return place.mount_root ? std::optional(*std::move(root)) : std::nullopt;
 }
 
-// Empty first: another mount namespace may have a copy of the mount, which would hold the memory after it is taken off.
-// Through a mount of its own, in which nothing is mounted; where the node has something mounted in the segment, what it
-// is mounted on only goes once that is off, too.
-Result<void> discard(const SegmentMembers& members, BorrowedFd root, const std::string& name) {
-    TRY_ASSIGN(const auto clone, sys::clone_mount(root));
-    TRY_ASSIGN(const auto top, sys::open_at(clone.borrow(), ".", O_RDONLY | O_DIRECTORY));
+// Empty first: another mount namespace may have a copy of the mount, which would hold the memory after it is taken off,
+// and whoever is killed here has left something that gc finds. Where the node has something mounted in the segment,
+// what it is mounted on only goes once that is off, too.
+Result<void> discard(const SegmentMembers& members, const std::string& name) {
+    TRY_ASSIGN(const auto top, sys::open_at(members.scope(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     const auto emptied = sys::empty_directory(top.borrow());
     TRY(sys::detach_mount(members.scope(), name));
     return emptied ? Result<void>{} : sys::empty_directory(top.borrow());
@@ -47,7 +46,7 @@ Result<void> discard(const SegmentMembers& members, BorrowedFd root, const std::
 Result<void> release(const SegmentMembers& members, const std::string& name) {
     TRY_ASSIGN(const auto root, mounted(members, name));
     if (root) {
-        TRY(discard(members, root->borrow(), name));
+        TRY(discard(members, name));
     }
     return members.remove_all();
 }
@@ -83,7 +82,7 @@ Result<UniqueFd> find_or_make(const SegmentMembers& members, const SegmentPlan& 
     if (root && !others) {
         const auto terms = members.terms();
         if (!terms || !terms->keep) {
-            TRY(discard(members, root->borrow(), name));
+            TRY(discard(members, name));
             root.reset();
         }
     }

@@ -31,8 +31,10 @@ Result<UniqueFd> open_deepest(BorrowedFd root, std::string path, std::vector<std
 
 // What is mounted on a mount appears at its peers: a volume that is bound rshared would carry the segment out to the
 // host. And the host's own /dev/shm is everybody's.
-Result<void> require_containers_own(const Container& container, const sys::Place& place, const std::string& path) {
-    TRY_ASSIGN(const auto host, is_hosts(place, "/dev/shm"));
+Result<void> require_containers_own(const Container& container, const sys::Place& place, const sys::Place& root,
+                                    const std::string& path) {
+    // The root itself may lie there, as any directory may.
+    TRY_ASSIGN(const auto host, place.mount_id == root.mount_id ? Result<bool>(false) : is_hosts(place, "/dev/shm"));
     if (host) {
         return not_allowed("/" + path +
                            " is in the host's own /dev/shm; run the container without --ipc=host (hostIPC) "
@@ -52,8 +54,8 @@ Result<void> require_containers_own(const Container& container, const sys::Place
 }
 
 // Nothing is left on a volume, which is somebody else's.
-Result<void> require_root_or_shm(BorrowedFd root, const sys::Place& parent, const std::string& path) {
-    TRY_ASSIGN(const auto root_place, sys::place_of(root));
+Result<void> require_root_or_shm(BorrowedFd root, const sys::Place& root_place, const sys::Place& parent,
+                                 const std::string& path) {
     if (parent.mount_id == root_place.mount_id) {
         return {};
     }
@@ -76,9 +78,10 @@ Result<SegmentTarget> SegmentTarget::find(BorrowedFd root, const Container& cont
     target.path_ = path.substr(1);
     TRY_ASSIGN(auto deepest, open_deepest(root, target.path_, target.missing_));
     TRY_ASSIGN(const auto place, sys::place_of(deepest.borrow()));
-    TRY(require_containers_own(container, place, target.path_));
+    TRY_ASSIGN(const auto root_place, sys::place_of(root));
+    TRY(require_containers_own(container, place, root_place, target.path_));
     if (!target.missing_.empty()) {
-        TRY(require_root_or_shm(root, place, target.path_));
+        TRY(require_root_or_shm(root, root_place, place, target.path_));
     }
     target.directories_.push_back(std::move(deepest));
     return target;

@@ -235,6 +235,26 @@ TEST_CASE("unmounted by somebody else: no member gets another memory (root, moun
     }));
 }
 
+TEST_CASE("what the node has mounted in a segment is left alone, and the rest goes (root, mounts of its own)" *
+          needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        const test::IdleProcess a;
+        findings.expect_equal(machine.join(a, plan("size=1Mi")), "");
+        const auto root = machine.state("/segments/k8s/prod/x");
+        findings.expect(test::mount_tmpfs(machine.directory.path("other"), "other", "size=1m"), "mount");
+        machine.directory.write("other/file", "x");
+        std::filesystem::create_directories(root + "/a/b");
+        std::filesystem::create_directory_symlink(machine.directory.path("other"), root + "/a/link");
+        findings.expect(
+            ::mount(machine.directory.path("other").c_str(), (root + "/a/b").c_str(), nullptr, MS_BIND, nullptr) == 0,
+            "bind");
+        machine.leave(a);
+        machine.expect_nothing_left();
+        findings.expect(machine.directory.has("other/file"), "what is mounted there was emptied");
+        ::umount(machine.directory.path("other").c_str());
+    }));
+}
+
 TEST_CASE("whatever call fails once, leaving and gc leave nothing (root, mounts of its own)" * needs_mounts) {
     for (const long number : {SYS_openat, SYS_newfstatat, SYS_flock, SYS_mkdirat, SYS_statx, SYS_open_tree,
                               SYS_move_mount, SYS_mount_setattr, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_symlinkat,

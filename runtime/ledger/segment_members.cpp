@@ -131,12 +131,14 @@ Result<void> SegmentMembers::remove(const Owner& owner) const {
 }
 
 Result<bool> SegmentMembers::any(Dead dead) const {
+    TRY_ASSIGN(auto names, sys::list_directory(members_.borrow()));
+    std::erase_if(names,
+                  [](const auto& name) { return name == terms_file || name == sys::temporary_name(terms_file); });
+    if (names.empty()) {
+        return false;
+    }
     TRY_ASSIGN(const auto boot_id, sys::boot_id());
-    TRY_ASSIGN(const auto names, sys::list_directory(members_.borrow()));
     for (const auto& name : names) {
-        if (name == terms_file || name == sys::temporary_name(terms_file)) {
-            continue;
-        }
         const auto process = process_of(name, boot_id);
         TRY_ASSIGN(const auto alive, process ? sys::is_running(*process) : Result<bool>(false));
         if (alive) {

@@ -4,8 +4,8 @@
 #include "runtime/resources/container_path.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/mount.h"
-#include "runtime/sys/mountinfo.h"
 #include "runtime/sys/path.h"
+#include "runtime/sys/statmount.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -31,8 +31,8 @@ Result<UniqueFd> open_deepest(BorrowedFd root, std::string path, std::vector<std
 
 // What is mounted on a mount appears at its peers: a volume that is bound rshared would carry the segment out to the
 // host. And the host's own /dev/shm is everybody's.
-Result<void> require_containers_own(const Container& container, const sys::Place& place, const sys::Place& root,
-                                    const std::string& path) {
+Result<void> require_containers_own(const Container& container, BorrowedFd directory, const sys::Place& place,
+                                    const sys::Place& root, const std::string& path) {
     // The root itself may lie there, as any directory may.
     TRY_ASSIGN(const auto host, place.mount_id == root.mount_id ? Result<bool>(false) : is_hosts(place, "/dev/shm"));
     if (host) {
@@ -40,12 +40,8 @@ Result<void> require_containers_own(const Container& container, const sys::Place
                            " is in the host's own /dev/shm; run the container without --ipc=host (hostIPC) "
                            "or a bind of /dev/shm");
     }
-    TRY_ASSIGN(const auto mountinfo, container.process.mountinfo());
-    TRY_ASSIGN(const auto mount, sys::find_mount(mountinfo.borrow(), place.mount_id));
-    if (!mount) {
-        return fail(Code::system, "mount " + std::to_string(place.mount_id) + " is not in the container's mountinfo");
-    }
-    if (mount->shared) {
+    TRY_ASSIGN(const auto mount, sys::mount_of(directory, container.process));
+    if (mount.shared) {
         return not_allowed("/" + path +
                            " is on a mount that is shared with the host or other containers, which would "
                            "see the segment; bind the volume without rshared");
@@ -79,7 +75,7 @@ Result<SegmentTarget> SegmentTarget::find(BorrowedFd root, const Container& cont
     TRY_ASSIGN(auto deepest, open_deepest(root, target.path_, target.missing_));
     TRY_ASSIGN(const auto place, sys::place_of(deepest.borrow()));
     TRY_ASSIGN(const auto root_place, sys::place_of(root));
-    TRY(require_containers_own(container, place, root_place, target.path_));
+    TRY(require_containers_own(container, deepest.borrow(), place, root_place, target.path_));
     if (!target.missing_.empty()) {
         TRY(require_root_or_shm(root, root_place, place, target.path_));
     }

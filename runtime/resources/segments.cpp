@@ -40,14 +40,13 @@ std::string selinux_context(const Container& container) {
 // With the ids of the container's user namespace, where it has one.
 Result<void> set_flags(BorrowedFd mount, const SegmentPlan& plan, const Container& container) {
     const auto& asked = plan.asked.options;
-    TRY_ASSIGN(const auto users, container.process.user_namespace());
-    TRY_ASSIGN(const auto initial, sys::is_initial_user_namespace(users.borrow()));
+    TRY_ASSIGN(const auto users, container.process.own_user_namespace());
     sys::MountFlags flags{.read_only = asked.read_only, .exec = asked.exec};
-    if (!initial) {
-        flags.ids_of = users.borrow();
+    if (users) {
+        flags.ids_of = users->borrow();
     }
     auto changed = sys::change_mount(mount, flags);
-    if (!changed && !initial && changed.error().number == EINVAL) {
+    if (!changed && users && changed.error().number == EINVAL) {
         return fail(Code::unsupported,
                     "the container has a user namespace, and this kernel cannot map its ids onto a tmpfs, "
                     "which Linux 6.3 can; run it without one");

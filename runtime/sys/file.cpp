@@ -51,6 +51,14 @@ Result<FileStatus> status_at(BorrowedFd directory, const std::string& name) {
     return from_kernel(status);
 }
 
+Result<FileStatus> status_behind(BorrowedFd directory, const std::string& name) {
+    struct stat status{};
+    if (call(SYS_newfstatat, directory.number(), name.c_str(), &status, 0) < 0) {
+        return fail_errno(errno, "stat " + name);
+    }
+    return from_kernel(status);
+}
+
 Result<std::string> path_of(BorrowedFd file) {
     const auto link = "/proc/self/fd/" + std::to_string(file.number());
     std::string path(PATH_MAX, '\0');

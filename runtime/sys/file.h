@@ -34,6 +34,9 @@ struct FileStatus {
 // The same of `name` in `directory`; a symlink is not followed.
 [[nodiscard]] Result<FileStatus> status_at(BorrowedFd directory, const std::string& name);
 
+// The same of what the path `name` from `directory` leads to, symlinks followed. For /proc/PID/ns/*: nothing is opened.
+[[nodiscard]] Result<FileStatus> status_behind(BorrowedFd directory, const std::string& name);
+
 // Where an open file lies now: readlink(2) of its /proc/self/fd entry. " (deleted)" is behind it where it is gone.
 [[nodiscard]] Result<std::string> path_of(BorrowedFd file);
 

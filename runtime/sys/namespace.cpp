@@ -27,26 +27,26 @@ Result<bool> is_real_root() {
         return false;
     }
     TRY_ASSIGN(const auto ns, open_at(working_directory, "/proc/self/ns/user", O_RDONLY));
-    return is_initial_user_namespace(ns.borrow());
+    TRY_ASSIGN(const auto status, status_of(ns.borrow()));
+    return is_initial_user_namespace(status);
 }
 
-Result<bool> is_initial_user_namespace(BorrowedFd ns) {
-    TRY_ASSIGN(const auto status, status_of(ns));
-    return status.inode == initial_user_namespace;
-}
+bool is_initial_user_namespace(const FileStatus& ns) { return ns.inode == initial_user_namespace; }
 
 namespace {
 // nullopt where this process is in it already.
 Result<std::optional<UniqueFd>> other_namespace_of_init() {
-    TRY_ASSIGN(const auto ours, open_at(working_directory, "/proc/self/ns/mnt", O_RDONLY));
-    auto inits = open_at(working_directory, "/proc/1/ns/mnt", O_RDONLY);
+    TRY_ASSIGN(const auto ours, status_behind(working_directory, "/proc/self/ns/mnt"));
+    const auto inits = status_behind(working_directory, "/proc/1/ns/mnt");
     if (!inits) { // not even root may look: this is the inside of a container, whose PID 1 is another's
         return inits.error().number == EACCES ? Result<std::optional<UniqueFd>>(std::nullopt)
                                               : std::unexpected(inits.error());
     }
-    TRY_ASSIGN(const auto our_status, status_of(ours.borrow()));
-    TRY_ASSIGN(const auto inits_status, status_of(inits->borrow()));
-    return our_status.inode == inits_status.inode ? std::nullopt : std::optional(*std::move(inits));
+    if (ours.inode == inits->inode) {
+        return std::nullopt;
+    }
+    TRY_ASSIGN(auto opened, open_at(working_directory, "/proc/1/ns/mnt", O_RDONLY));
+    return opened;
 }
 } // namespace
 

@@ -3,6 +3,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/unique_fd.h"
+#include "runtime/sys/file.h"
 
 #include <optional>
 #include <string_view>
@@ -13,8 +14,8 @@ namespace bulkhead::sys {
 // is "root" only in a namespace of its user's.
 [[nodiscard]] Result<bool> is_real_root();
 
-// Whether the user namespace that is open as `ns` is the initial one.
-[[nodiscard]] Result<bool> is_initial_user_namespace(BorrowedFd ns);
+// Whether the /proc/PID/ns/user that `ns` is of is the initial user namespace.
+[[nodiscard]] bool is_initial_user_namespace(const FileStatus& ns);
 
 // For good, where this process is in another mount namespace than PID 1 (a unit with mounts of its own): what is
 // mounted for containers is mounted there.

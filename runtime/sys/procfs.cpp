@@ -4,6 +4,7 @@
 #include "runtime/base/quantity.h"
 #include "runtime/sys/call.h"
 #include "runtime/sys/file.h"
+#include "runtime/sys/namespace.h"
 
 #include <fcntl.h>
 #include <limits>
@@ -96,7 +97,14 @@ Result<UniqueFd> Process::root() const { return open_at(directory_.borrow(), "ro
 
 Result<UniqueFd> Process::mount_namespace() const { return open_at(directory_.borrow(), "ns/mnt", O_RDONLY); }
 
-Result<UniqueFd> Process::user_namespace() const { return open_at(directory_.borrow(), "ns/user", O_RDONLY); }
+Result<std::optional<UniqueFd>> Process::own_user_namespace() const {
+    TRY_ASSIGN(const auto status, status_behind(directory_.borrow(), "ns/user"));
+    if (is_initial_user_namespace(status)) {
+        return std::nullopt;
+    }
+    TRY_ASSIGN(auto opened, open_at(directory_.borrow(), "ns/user", O_RDONLY));
+    return opened;
+}
 
 Result<UniqueFd> Process::mountinfo() const { return open_at(directory_.borrow(), "mountinfo", O_RDONLY); }
 

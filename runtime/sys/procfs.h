@@ -8,6 +8,7 @@
 #include "runtime/base/units.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 
@@ -32,7 +33,8 @@ public:
     // O_PATH descriptor of its root directory, in its mount namespace.
     [[nodiscard]] Result<UniqueFd> root() const;
     [[nodiscard]] Result<UniqueFd> mount_namespace() const;
-    [[nodiscard]] Result<UniqueFd> user_namespace() const;
+    // Its user namespace, open; nullopt where that is the initial one.
+    [[nodiscard]] Result<std::optional<UniqueFd>> own_user_namespace() const;
     [[nodiscard]] Result<UniqueFd> mountinfo() const;
     // The text of /proc/PID/cgroup.
     [[nodiscard]] Result<std::string> cgroup() const;

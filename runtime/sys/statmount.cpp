@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/stat.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 
 namespace bulkhead::sys {
@@ -21,11 +22,12 @@ constexpr long number_of_statmount = 457;
 constexpr unsigned statx_unique_mount_id = 0x4000;                       // STATX_MNT_ID_UNIQUE, Linux 6.8
 constexpr unsigned long get_namespace_id = _IOR(0xb7, 5, std::uint64_t); // NS_GET_MNTNS_ID, Linux 6.11
 
+constexpr std::uint64_t want_basics = 0x2;
 constexpr std::uint64_t want_root = 0x8;
 constexpr std::uint64_t want_point = 0x10;
 constexpr std::uint64_t want_type = 0x20;
 constexpr std::uint64_t want_options = 0x80;
-constexpr std::uint64_t always = want_root | want_point | want_type;
+constexpr std::uint64_t always = want_basics | want_root | want_point | want_type;
 constexpr std::uint64_t wanted =
     always | want_options; // options: as old as get_namespace_id; left out where there are none
 
@@ -85,6 +87,7 @@ Result<std::optional<MountInfo>> statmount(BorrowedFd file, BorrowedFd mount_nam
     }
     const auto text = [&](std::uint32_t offset) { return std::string(answer.text.data() + offset); };
     MountInfo mount;
+    mount.shared = (answer.propagation[1] & MS_SHARED) != 0;
     mount.root = text(answer.root);
     mount.point = text(answer.point);
     mount.type = text(answer.type);

@@ -11,8 +11,8 @@
 
 namespace bulkhead::sys {
 
-// The mount of `file`, which must be one in `process`'s mount namespace. Of what MountInfo has: root, point, type and
-// options. Code::system with ENOENT where it is none of that namespace's.
+// The mount of `file`, which must be one in `process`'s mount namespace. Of what MountInfo has: root, point, type,
+// shared and options. Code::system with ENOENT where it is none of that namespace's.
 [[nodiscard]] Result<MountInfo> mount_of(BorrowedFd file, const Process& process);
 
 // statmount(2) alone; nullopt where the kernel has not all of it.

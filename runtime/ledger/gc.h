@@ -17,7 +17,7 @@ struct GcOptions {
     std::optional<std::string> forget; // UUID of a file system whose disk records are dropped, though not given back
     // Names of the declared segments that stay without members; nullopt where that is not known: then all stay that
     // were to be kept when they were made.
-    std::optional<std::vector<std::string>> keep;
+    std::optional<std::vector<std::string>> keep = std::nullopt;
 };
 
 struct GcItem {

@@ -62,7 +62,8 @@ public:
             const bool keep = !options_.keep || (place.scope == "node" &&
                                                  std::ranges::find(*options_.keep, place.name) != options_.keep->end());
             const auto done = segments_.collect(place, keep, options_.dry_run);
-            if (!done || *done) {
+            const bool at_work = !done && done.error().code == Code::busy; // a hook is
+            if (!at_work && (!done || *done)) {
                 add_released(Kind::segment, "", name, done ? Result<void>{} : std::unexpected(done.error()));
             }
         }

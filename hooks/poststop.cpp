@@ -4,8 +4,28 @@
 #include "runtime/ledger/release.h"
 #include "runtime/ledger/segment_records.h"
 #include "runtime/ledger/store.h"
+#include "runtime/sys/process.h"
+#include "runtime/sys/procfs.h"
+
+#include <chrono>
 
 namespace bulkhead::hook {
+
+namespace {
+// runc deletes a container whose threads are still being killed, though its first one is a zombie.
+Result<bool> is_alive_for_good(const ledger::Owner& owner) {
+    constexpr int most_looks = 50;
+    constexpr std::chrono::milliseconds interval{20};
+    for (int looks_left = most_looks;; --looks_left) {
+        TRY_ASSIGN(const auto alive, ledger::is_alive(owner));
+        const auto process = alive ? sys::Process::open(owner.process.pid) : std::unexpected(Error{});
+        if (!alive || !process || !process->main_thread_ended() || looks_left == 0) {
+            return alive;
+        }
+        sys::pause(interval);
+    }
+}
+} // namespace
 
 Result<void> poststop(const oci::State& state, const Arguments& arguments) {
     TRY_ASSIGN(const auto store, ledger::Store::open(arguments.state_dir));
@@ -18,7 +38,7 @@ Result<void> poststop(const oci::State& state, const Arguments& arguments) {
     }
     TRY_ASSIGN(const auto receipt, entry->read());
     if (receipt) {
-        TRY_ASSIGN(const auto alive, ledger::is_alive(*receipt));
+        TRY_ASSIGN(const auto alive, is_alive_for_good(*receipt));
         if (alive) {
             return {};
         }

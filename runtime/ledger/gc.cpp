@@ -54,6 +54,15 @@ public:
         return disks_.remove_abandoned();
     }
 
+    void take_all_segments() {
+        if (const auto taken = take_segments(); !taken) {
+            add(Kind::segment, Outcome::failed, "", "segments", taken.error().what);
+        }
+    }
+
+    std::vector<GcItem> items() && { return std::move(items_); }
+
+private:
     // Those of which every member died without leaving, and what was never finished.
     Result<void> take_segments() {
         TRY_ASSIGN(const auto places, segments_.places());
@@ -70,9 +79,6 @@ public:
         return options_.dry_run ? Result<void>{} : segments_.tidy();
     }
 
-    std::vector<GcItem> items() && { return std::move(items_); }
-
-private:
     void take_receipt(const Entry& entry, const std::string& id) {
         const auto name = "containers/" + entry.name();
         const auto receipt = entry.read();
@@ -154,9 +160,11 @@ Result<std::vector<GcItem>> collect_garbage(const std::string& state_dir, const 
     TRY_ASSIGN(const auto store, Store::open(state_dir));
     if (store) {
         TRY(collection.take_receipts(*store));
-        TRY(collection.take_segments());
     }
     TRY(collection.take_records());
+    if (store) {
+        collection.take_all_segments();
+    }
     return std::move(collection).items();
 }
 

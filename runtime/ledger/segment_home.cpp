@@ -37,7 +37,7 @@ Result<void> SegmentHome::enter(const std::string& state_dir, IfMissing if_missi
 Result<void> SegmentHome::anchor() {
     TRY_ASSIGN(const auto mounted, is_mounted(segments_.borrow()));
     if (mounted) {
-        return {};
+        return in_context("segments", sys::keep_anchored(segments_.borrow()));
     }
     TRY(in_context("segments", sys::lock_exclusively(state_.borrow(), lock_deadline_ms)));
     TRY_ASSIGN(segments_, open_private_directory(state_.borrow(), directory_name, IfMissing::make));

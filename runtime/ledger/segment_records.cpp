@@ -8,6 +8,7 @@
 #include "runtime/sys/mount.h"
 
 #include <cerrno>
+#include <chrono>
 #include <sys/stat.h>
 
 namespace bulkhead::ledger {
@@ -19,6 +20,7 @@ using Dead = SegmentMembers::Dead;
 namespace {
 
 constexpr unsigned lock_deadline_ms = 3000;
+constexpr std::chrono::milliseconds longest_emptying{1000};
 constexpr std::string_view members_suffix = ".members";
 
 bool is_missing(const Error& error) { return error.number == ENOENT; }
@@ -35,12 +37,17 @@ Result<std::optional<UniqueFd>> mounted(const SegmentMembers& members, const std
 
 // Empty first: another mount namespace may have a copy of the mount, which would hold the memory after it is taken off,
 // and whoever is killed here has left something that gc finds. Where the node has something mounted in the segment,
-// what it is mounted on only goes once that is off, too.
+// what it is mounted on only goes once that is off, too. Whoever writes still, by a descriptor or a copy of the mount,
+// keeps the memory that he has, but no one else: the segment goes without being empty then, soon enough for those who
+// wait for the lock.
 Result<void> discard(const SegmentMembers& members, const std::string& name) {
     TRY_ASSIGN(const auto top, sys::open_at(members.scope(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    const auto emptied = sys::empty_directory(top.borrow());
+    const auto emptied = sys::empty_directory(top.borrow(), longest_emptying);
     TRY(sys::detach_mount(members.scope(), name));
-    return emptied ? Result<void>{} : sys::empty_directory(top.borrow());
+    if (!emptied && emptied.error().code != Code::busy) {
+        static_cast<void>(sys::empty_directory(top.borrow(), longest_emptying));
+    }
+    return {};
 }
 
 Result<void> release(const SegmentMembers& members, const std::string& name) {

@@ -63,6 +63,15 @@ Result<void> check_declared(const SegmentSetting& asked, const DeclaredSegment& 
         return asked.refuse(Code::not_allowed,
                             "the node config lets " + std::string(owner) + " only read this segment; add ro");
     }
+    const auto& options = asked.options;
+    const bool terms =
+        options.mode || options.owner || options.group || options.inodes || options.huge || options.noswap;
+    if (!writer && (terms || options.size)) {
+        return asked.refuse(Code::not_allowed,
+                            "the node config lets " + std::string(owner) +
+                                " only read this segment, which is for its writers to size and shape; "
+                                "leave all but path and ro out");
+    }
     if (asked.options.exec && !declared.exec) {
         return asked.refuse(Code::not_allowed, "exec is not allowed for this segment by the node config; leave it out");
     }

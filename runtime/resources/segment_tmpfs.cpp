@@ -94,11 +94,11 @@ Result<void> agree_on_segment(const SegmentPlan& plan, const SegmentTerms& terms
         return plan.asked.refuse(Code::busy, "size is less than the segment's " + format(use.size) +
                                                  ", which never shrinks; write that, or leave size out");
     }
-    TRY(check_terms(plan, terms, use.size));
-    if (!plan.size || round_up(*plan.size, use.page) <= use.size) {
+    const auto size = std::max(use.size, round_up(plan.size.value_or(use.size), use.page));
+    TRY(check_terms(plan, terms, size));
+    if (size == use.size) {
         return {};
     }
-    const auto size = round_up(*plan.size, use.page);
     auto grown = sys::resize_tmpfs(root, size, terms.inodes ? std::nullopt : std::optional(inodes_for(size)));
     return grown ? std::move(grown) : std::unexpected(plan.asked.explain(std::move(grown).error()));
 }

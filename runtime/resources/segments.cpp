@@ -26,6 +26,17 @@ Result<void> check_read_only(const SegmentPlan& plan, const Container& container
     return {};
 }
 
+// Else the segment would be mounted on the node, where nobody takes it off.
+Result<void> require_mounts_of_its_own(const Container& container) {
+    TRY_ASSIGN(const auto ns, container.process.mount_namespace());
+    TRY_ASSIGN(const auto its, sys::status_of(ns.borrow()));
+    TRY_ASSIGN(const auto ours, sys::status_behind(sys::working_directory, "/proc/self/ns/mnt"));
+    if (its.inode == ours.inode) {
+        return fail(Code::unsupported, "segments: the container has no mount namespace of its own; give it one");
+    }
+    return {};
+}
+
 // Of the container's type, at s0: every member can use it, whatever its categories. Empty without SELinux.
 std::string selinux_context(const Container& container) {
     const auto& label = container.spec.mount_label;
@@ -63,6 +74,7 @@ Result<SegmentTarget> Segments::find_target(const SegmentPlan& plan, BorrowedFd 
 
 Result<Segments> Segments::prepare(const std::vector<SegmentPlan>& plans, const Container& container) {
     Segments segments;
+    TRY(require_mounts_of_its_own(container));
     TRY_ASSIGN(segments.root_, open_root(container));
     for (const auto& plan : plans) {
         auto target = find_target(plan, segments.root_.borrow(), container);

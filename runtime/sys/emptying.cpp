@@ -6,6 +6,7 @@
 #include "runtime/sys/listing.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <linux/fs.h>
 #include <optional>
@@ -27,7 +28,8 @@ void unprotect(BorrowedFd file) {
 
 class Emptying {
 public:
-    explicit Emptying(BorrowedFd top) : top_(top) {}
+    Emptying(BorrowedFd top, std::chrono::milliseconds most)
+        : top_(top), deadline_(std::chrono::steady_clock::now() + most) {}
 
     // Until a whole round over the top removes nothing: what is moved up comes into the next one.
     Result<void> run() {
@@ -42,6 +44,8 @@ public:
     }
 
 private:
+    [[nodiscard]] bool late() const { return std::chrono::steady_clock::now() >= deadline_; }
+
     Result<bool> round() {
         first_error_.reset();
         TRY_ASSIGN(auto opened, open_at(top_, ".", O_RDONLY | O_DIRECTORY));
@@ -51,6 +55,9 @@ private:
             TRY_ASSIGN(const auto name, listing.next());
             if (!name) {
                 return some;
+            }
+            if (late()) {
+                return fail(Code::busy, "there is too much in it, or somebody writes still");
             }
             some = remove(*name) || some;
         }
@@ -82,7 +89,7 @@ private:
             return;
         }
         Listing listing(*std::move(opened));
-        for (auto name = listing.next(); name && *name; name = listing.next()) {
+        for (auto name = listing.next(); name && *name && !late(); name = listing.next()) {
             const auto status = status_at(directory, **name);
             if (!status || status->device != device_) {
                 continue;
@@ -130,6 +137,7 @@ private:
     }
 
     BorrowedFd top_;
+    std::chrono::steady_clock::time_point deadline_;
     dev_t device_ = 0;
     std::uint64_t moved_ = 0;
     std::optional<Error> first_error_;
@@ -137,6 +145,6 @@ private:
 
 } // namespace
 
-Result<void> empty_directory(BorrowedFd top) { return Emptying(top).run(); }
+Result<void> empty_directory(BorrowedFd top, std::chrono::milliseconds most) { return Emptying(top, most).run(); }
 
 } // namespace bulkhead::sys

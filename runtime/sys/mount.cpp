@@ -180,10 +180,13 @@ Result<void> make_anchor(BorrowedFd parent, const std::string& name) {
     TRY_ASSIGN(const auto target, open_at(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW));
     TRY_ASSIGN(const auto mount, clone_mount(target.borrow()));
     TRY(attach_mount(mount.borrow(), target.borrow()));
-    // Not before: on a shared mount the new one is shared whatever it was.
+    return keep_anchored(mount.borrow()); // not before: on a shared mount the new one is shared whatever it was
+}
+
+Result<void> keep_anchored(BorrowedFd anchor) {
     mount_attr attributes{};
     attributes.propagation = MS_UNBINDABLE;
-    return set_attributes(mount.borrow(), attributes);
+    return set_attributes(anchor, attributes);
 }
 
 Result<void> detach_mount(BorrowedFd parent, const std::string& name) { return take_off(parent, name, MNT_DETACH); }

@@ -67,6 +67,9 @@ struct MountFlags {
 // propagated, and a recursive bind of what lies above leaves it out (MS_UNBINDABLE).
 [[nodiscard]] Result<void> make_anchor(BorrowedFd parent, const std::string& name);
 
+// What make_anchor() did last, once more: whoever was killed before it left an anchor that is shared.
+[[nodiscard]] Result<void> keep_anchored(BorrowedFd anchor);
+
 // Takes off what is mounted on `name` in `parent`, with all below it, used or not. ENOENT and EINVAL: nothing is.
 [[nodiscard]] Result<void> detach_mount(BorrowedFd parent, const std::string& name);
 // The same, but EBUSY where it is in use or something is mounted below it.

@@ -40,8 +40,16 @@ Result<void> require_procfs(BorrowedFd directory) {
 
 struct Stat {
     char state = 0;
+    std::uint64_t threads = 0;
     std::uint64_t start_time = 0;
 };
+
+void skip_fields(std::string_view& text, int count) {
+    for (int i = 0; i < count; ++i) {
+        text.remove_prefix(std::min(text.size(), text.find(' ')));
+        text.remove_prefix(text.empty() ? 0 : 1);
+    }
+}
 
 // "PID (NAME) STATE PPID ...": NAME may hold anything, blanks and parentheses too, so counting starts at the last ')'.
 Result<Stat> parse_stat(std::string_view text) {
@@ -51,13 +59,11 @@ Result<Stat> parse_stat(std::string_view text) {
     }
     text.remove_prefix(name_end + 2);
     const char state = text.front();
-    constexpr int fields_from_state_to_start_time = 19;
-    for (int i = 0; i < fields_from_state_to_start_time; ++i) {
-        text.remove_prefix(std::min(text.size(), text.find(' ')));
-        text.remove_prefix(text.empty() ? 0 : 1);
-    }
+    skip_fields(text, 17); // num_threads is the 20th field, starttime the 22nd
+    TRY_ASSIGN(const auto threads, parse_unsigned(text.substr(0, text.find(' '))));
+    skip_fields(text, 2);
     TRY_ASSIGN(const auto start_time, parse_unsigned(text.substr(0, text.find(' '))));
-    return Stat{.state = state, .start_time = start_time};
+    return Stat{.state = state, .threads = threads, .start_time = start_time};
 }
 
 // The outside id of inside id 0 in the text of a uid_map or gid_map; the overflow id where it is not mapped.
@@ -89,7 +95,9 @@ Result<Process> Process::open(pid_t pid) {
     TRY_ASSIGN(const auto text, read_at(process.directory_.borrow(), "stat"));
     TRY_ASSIGN(const auto stat, parse_stat(text));
     process.identity_ = {.pid = pid, .start_time = stat.start_time};
-    process.dead_ = stat.state == 'Z' || stat.state == 'X';
+    const bool ended = stat.state == 'Z' || stat.state == 'X';
+    process.dead_ = ended && stat.threads <= 1;
+    process.main_thread_ended_ = ended && !process.dead_;
     return process;
 }
 

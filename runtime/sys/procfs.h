@@ -29,6 +29,8 @@ public:
 
     [[nodiscard]] const ProcessIdentity& identity() const { return identity_; }
     [[nodiscard]] bool dead() const { return dead_; } // a zombie, when it was opened
+    // It looks like a zombie, and other threads of it run: pthread_exit(3), or it is being killed at this moment.
+    [[nodiscard]] bool main_thread_ended() const { return main_thread_ended_; }
 
     // O_PATH descriptor of its root directory, in its mount namespace.
     [[nodiscard]] Result<UniqueFd> root() const;
@@ -52,6 +54,7 @@ private:
     UniqueFd directory_;
     ProcessIdentity identity_;
     bool dead_ = false;
+    bool main_thread_ended_ = false;
 };
 
 // Whether the process that `identity` names still runs. A zombie does not. Errors other than "no such process" are

@@ -28,7 +28,7 @@ load segments
 counted() { # PLACE IN WRITER, PLACE IN READER
     local values
     bundle_use a
-    runtime exec --detach a counter write "$1"
+    container_exec counter write "$1" &>/dev/null 3>&- &
     bundle_use b
     values=$(container_exec counter read "$2" 5 | paste -sd ' ')
     expect_match '^[0-9]+( [0-9]+){4}$' "$values"
@@ -290,6 +290,7 @@ a-z, 0-9 and -, with a letter or digit at both ends"
 }
 
 @test "an engine in mounts of its own puts the segment where PID 1 is" {
+    if in_chroot; then skip_because "in a chroot PID 1's mount namespace has another root"; fi
     member_new a 'path=/mnt/x,size=1Mi'
     unshare --mount --propagation slave "$RUNTIME" --root "$work/runtime" run --detach --bundle "$bundle" \
         --pid-file "$bundle/pid" a >"$bundle/log" 2>&1 </dev/null 3>&- || { cat "$bundle/log"; return 1; }

@@ -110,6 +110,11 @@ TEST_CASE("a declared segment: the operator's size, keep, readers and writers") 
     CHECK(refusal(asking({{"feed", "path=/x"}}), {declared}, pod_of("batch"), Code::not_allowed) ==
           begin + "\": the node config lets batch only read this segment; add ro");
     CHECK(refusal(asking({{"feed", "path=/x,ro"}}), {declared}, pod_of("batch"), Code::not_allowed).empty());
+    for (const std::string terms : {"mode=0", "uid=1", "gid=1", "inodes=2", "huge=never", "noswap", "size=1Mi"}) {
+        CAPTURE(terms); // whoever is first would set them for the writers
+        CHECK(refusal(asking({{"feed", "path=/x,ro," + terms}}), {declared}, pod_of("batch"), Code::not_allowed)
+                  .ends_with("leave all but path and ro out"));
+    }
     CHECK(refusal(asking({{"feed", "path=/x,ro"}}), {declared}, outside, Code::not_allowed).empty());
     declared.readers = {"read*r"};
     CHECK(

@@ -5,6 +5,7 @@
 #include "support/descriptor.h"
 #include "support/private_mounts.h"
 
+#include <chrono>
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -17,6 +18,8 @@ using namespace bulkhead;
 using sys::empty_directory;
 
 namespace {
+
+constexpr std::chrono::milliseconds plenty{60'000};
 
 std::size_t entries_in(const std::string& path) {
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path), {}));
@@ -36,10 +39,10 @@ TEST_CASE("all kinds of files go, and what symlinks lead to stays") {
     REQUIRE(::mkfifo(directory.path("top/a/fifo").c_str(), 0600) == 0);
     std::filesystem::create_hard_link(directory.path("top/file"), directory.path("top/a/b/hard"));
     const auto top = test::open_directory(directory.path("top"));
-    CHECK(empty_directory(top.borrow()));
+    CHECK(empty_directory(top.borrow(), plenty));
     CHECK(entries_in(directory.path("top")) == 0);
     CHECK(directory.read("outside/file") == "x");
-    CHECK(empty_directory(top.borrow()));
+    CHECK(empty_directory(top.borrow(), plenty));
 }
 
 TEST_CASE("a tree deeper than there are descriptors goes") {
@@ -59,7 +62,7 @@ TEST_CASE("a tree deeper than there are descriptors goes") {
     rlimit few = before;
     few.rlim_cur = 32;
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
-    const auto emptied = empty_directory(top.borrow());
+    const auto emptied = empty_directory(top.borrow(), plenty);
     REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
     CHECK(emptied);
     CHECK(entries_in(directory.path("top")) == 0);
@@ -76,7 +79,7 @@ TEST_CASE("what is mounted below stays, and all else goes (root, mounts of its o
               directory.write("top/file", "x");
               {
                   const auto top = test::open_directory(directory.path("top"));
-                  findings.expect(!empty_directory(top.borrow()), "a directory that is mounted on went");
+                  findings.expect(!empty_directory(top.borrow(), plenty), "a directory that is mounted on went");
               }
               findings.expect(directory.has("top/a/b/file") && !directory.has("top/a/file") &&
                                   !directory.has("top/file"),
@@ -84,7 +87,7 @@ TEST_CASE("what is mounted below stays, and all else goes (root, mounts of its o
               ::umount(directory.path("top/a/b").c_str());
               {
                   const auto top = test::open_directory(directory.path("top"));
-                  findings.expect(empty_directory(top.borrow()).has_value(), "the rest did not go");
+                  findings.expect(empty_directory(top.borrow(), plenty).has_value(), "the rest did not go");
               }
               findings.expect(entries_in(directory.path("top")) == 0, "something is left");
               ::umount(directory.path("top").c_str());
@@ -105,10 +108,22 @@ TEST_CASE("files that chattr protects go as well (root, a tmpfs that has such fl
               }
               {
                   const auto top = test::open_directory(directory.path("top"));
-                  const auto emptied = empty_directory(top.borrow());
+                  const auto emptied = empty_directory(top.borrow(), plenty);
                   findings.expect_equal(emptied ? "" : emptied.error().what, "");
               }
               findings.expect(entries_in(directory.path("top")) == 0, "something is left");
               ::umount(directory.path("top").c_str());
           }) == "");
+}
+
+TEST_CASE("it has an end though there is more to remove, in the top and below it") {
+    const test::TemporaryDirectory directory;
+    directory.write("top/a/b/file", "x");
+    const auto top = test::open_directory(directory.path("top"));
+    const auto emptied = empty_directory(top.borrow(), std::chrono::milliseconds(0));
+    REQUIRE(!emptied);
+    CHECK(emptied.error().code == Code::busy);
+    CHECK(entries_in(directory.path("top")) == 1);
+    CHECK(empty_directory(top.borrow(), plenty));
+    CHECK(entries_in(directory.path("top")) == 0);
 }

@@ -30,6 +30,7 @@ counted() { # PLACE IN WRITER, PLACE IN READER
     bundle_use a
     container_exec counter write "$1" &>/dev/null 3>&- &
     bundle_use b
+    wait_until 5 container_exec counter read "$2" 1 >/dev/null 2>&1
     values=$(container_exec counter read "$2" 5 | paste -sd ' ')
     expect_match '^[0-9]+( [0-9]+){4}$' "$values"
     echo "# $RUNTIME: process $(cat "$work/bundles/a/pid") writes $1, process $(cat "$work/bundles/b/pid") reads $2: $values" >&3

@@ -23,7 +23,7 @@ namespace {
 
 constexpr unsigned lock_deadline_ms = 3000;
 constexpr std::size_t longest_terms = 4096;
-const std::string terms_file = "terms.json";
+constexpr auto terms_file = "terms.json";
 
 bool is_missing(const Error& error) { return error.number == ENOENT; }
 
@@ -165,7 +165,7 @@ Result<SegmentTerms> SegmentMembers::terms() const {
 }
 
 Result<void> SegmentMembers::remove_all() const {
-    for (const auto& name : {terms_file, sys::temporary_name(terms_file)}) {
+    for (const auto& name : {std::string(terms_file), sys::temporary_name(terms_file)}) {
         if (const auto gone = sys::unlink_at(members_.borrow(), name); !gone && !is_missing(gone.error())) {
             return gone;
         }

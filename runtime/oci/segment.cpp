@@ -30,7 +30,7 @@ Result<std::string> parse_path(std::string_view path) {
         const auto component = path.substr(begin, end - begin);
         if (component.empty() || component == "." || component == "..") {
             return invalid(path == "/" ? "path is the container's root; write a directory in it"
-                                       : "path has an empty, \".\" or \"..\" component; write it without");
+                                       : R"(path has an empty, "." or ".." component; write it without)");
         }
         begin = end + 1;
     }

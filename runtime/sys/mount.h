@@ -42,9 +42,11 @@ struct TmpfsOptions {
     gid_t group = 0;
     std::string source = "shm";                 // what mountinfo calls it
     std::optional<Count> inodes = std::nullopt; // else as many as half of the node's pages of RAM
-    std::string huge = {};                      // never, always, within_size, advise; empty: the kernel's default
-    bool noswap = false;                        // Linux 6.4
-    std::string context = {};                   // SELinux's, of all files; empty: as the policy says
+    // NOLINTBEGIN(readability-redundant-member-init): without, gcc misses them where they are left out
+    std::string huge = {};    // never, always, within_size, advise; empty: the kernel's default
+    bool noswap = false;      // Linux 6.4
+    std::string context = {}; // SELinux's, of all files; empty: as the policy says
+    // NOLINTEND(readability-redundant-member-init)
 };
 // A new tmpfs, attached nowhere yet, with nosuid, nodev and noexec. Closing the descriptor frees it. An option that
 // this kernel does not know is Code::unsupported.

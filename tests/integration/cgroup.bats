@@ -142,7 +142,7 @@ maximum for it, and has none; leave it out"
 own memory included; ask for more\$" "$output"
     bundle_annotate io.bulkhead.memory-max 64Mi
     # Its first process and no other, so that only more than one task can be above.
-    container_exec sleep 1000 3>&- &
+    runtime exec "$id" sleep 1000 </dev/null 3>&- &
     wait_until 5 eval "[[ \$(cgroup_value pids.current) -gt 1 ]]"
     bundle_annotate io.bulkhead.pids-max 1
     run hook createRuntime < <(hook_state creating "$(container_pid)")

@@ -189,7 +189,8 @@ TEST_CASE("gc keeps, and says so, what another process holds for long (root only
         return lock && *lock;
     });
     REQUIRE(holder.ready());
-    const auto kept = "kept record of web: disk record no-such-uuid-4711.json: another bulkhead process holds it\n";
+    const auto* const kept =
+        "kept record of web: disk record no-such-uuid-4711.json: another bulkhead process holds it\n";
     CHECK(fixture.gc() == kept);
     CHECK(fixture.gc({.dry_run = false, .forget = lost_disk}) == kept);
 }

@@ -53,7 +53,7 @@ struct Machine {
         return SegmentRecords(state(), owner(process), "containers/c/h.json");
     }
     // Joins; "" or what went wrong.
-    std::string join(const test::IdleProcess& process, const SegmentPlan& wanted) const {
+    [[nodiscard]] std::string join(const test::IdleProcess& process, const SegmentPlan& wanted) const {
         auto book = records(process);
         const auto mount = book.join(wanted, "");
         return mount ? "" : mount.error().what;
@@ -121,7 +121,7 @@ TEST_CASE("the first member makes it, the last one takes it along (root, mounts 
 
 TEST_CASE("a member counts as long as its process lives (root, mounts of its own)" * needs_mounts) {
     CHECK(holds([](Findings& findings, const Machine& machine) {
-        test::IdleProcess a;
+        const test::IdleProcess a;
         const test::IdleProcess b;
         findings.expect_equal(machine.join(a, plan("size=1Mi")), "");
         findings.expect_equal(machine.join(b, plan("")), "");

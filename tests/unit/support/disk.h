@@ -11,6 +11,7 @@
 
 #include <cstdlib>
 #include <iomanip>
+#include <ranges>
 #include <sstream>
 #include <string>
 #include <unistd.h>
@@ -61,8 +62,8 @@ public:
     Disk& operator=(const Disk&) = delete;
     ~Disk() {
         root_ = UniqueFd();
-        while (!mounts_.empty()) {
-            unmount(mounts_.back());
+        for (auto mounts = mounts_; const auto& place : std::views::reverse(mounts)) {
+            unmount(place);
         }
     }
 
@@ -91,8 +92,7 @@ public:
     [[nodiscard]] bool remount(const std::string& options) const {
         return run_command("mount -o remount," + options + " " + path());
     }
-    bool unmount(const std::string& of) {
-        const auto place = of; // it may be one of those that are erased
+    bool unmount(const std::string& place) {
         std::erase(mounts_, place);
         // At once where it can be: an XFS that is still being taken down keeps its UUID from the next test's.
         return ::umount2(place.c_str(), 0) == 0 || ::umount2(place.c_str(), MNT_DETACH) == 0;

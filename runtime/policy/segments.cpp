@@ -96,31 +96,33 @@ Result<void> check_inodes(const SegmentSetting& asked, Bytes ram) {
     return {};
 }
 
+Result<void> plan_declared(SegmentPlan& plan, const DeclaredSegment& declared, const std::string& owner, Bytes ram) {
+    TRY(check_declared(plan.asked, declared, owner));
+    plan.place.scope = "node";
+    plan.keep = declared.keep;
+    if (!declared.size) {
+        return check_size(plan.asked, Bytes{ram.value / 2}, "half of the node's RAM");
+    }
+    plan.size = declared.size->of(ram);
+    plan.declared_size = true;
+    return check_size(plan.asked, *plan.size, "the segment's size in the node config");
+}
+
 Result<SegmentPlan> plan_one(const SegmentSetting& asked, const DeclaredSegment* declared, const std::string& owner,
                              Bytes ram) {
     TRY(check_inodes(asked, ram));
     SegmentPlan plan{.asked = asked, .place = {}, .size = asked.options.size, .inodes = asked.options.inodes};
     plan.place.name = asked.name;
-    if (declared == nullptr) {
-        plan.place.scope = owner == local_namespace ? "local" : std::string(kubernetes_scope) + owner;
-        if (asked.options.exec) {
-            return asked.refuse(Code::not_allowed,
-                                "exec needs a segment that the node config declares with exec; leave "
-                                "it out");
-        }
-        TRY(check_size(asked, Bytes{ram.value / 2}, "half of the node's RAM"));
+    if (declared != nullptr) {
+        TRY(plan_declared(plan, *declared, owner, ram));
         return plan;
     }
-    TRY(check_declared(asked, *declared, owner));
-    plan.place.scope = "node";
-    plan.keep = declared->keep;
-    if (declared->size) {
-        plan.size = declared->size->of(ram);
-        plan.declared_size = true;
-        TRY(check_size(asked, *plan.size, "the segment's size in the node config"));
-    } else {
-        TRY(check_size(asked, Bytes{ram.value / 2}, "half of the node's RAM"));
+    plan.place.scope = owner == local_namespace ? "local" : std::string(kubernetes_scope) + owner;
+    if (asked.options.exec) {
+        return asked.refuse(Code::not_allowed, "exec needs a segment that the node config declares with exec; leave "
+                                               "it out");
     }
+    TRY(check_size(asked, Bytes{ram.value / 2}, "half of the node's RAM"));
     return plan;
 }
 

@@ -143,10 +143,10 @@ expect_place_refused() { # CODE PATH WHAT
     ln -s "$work/victim" "$bundle/rootfs/a/link"
     # renameat2(2) with RENAME_EXCHANGE.
     perl -e 'my $call = `uname -m` =~ /x86_64/ ? 316 : 276; my ($one, $other) = ("b", "link"); chdir $ARGV[0] or die;
-        for (;;) { syscall($call, -100, $one, -100, $other, 2) == 0 or die "$!" }' "$bundle/rootfs/a" >/dev/null 2>&1 3>&- &
+        for (;;) { syscall($call, -100, $one, -100, $other, 2) == 0 or die "$!"; select undef, undef, undef, rand 0.002 }' "$bundle/rootfs/a" >/dev/null 2>&1 3>&- &
     others+=($!)
     local i started=0 refused=0
-    for ((i = 0; i < 40; i++)); do
+    for ((i = 0; i < 30 || (i < 100 && (started == 0 || refused == 0)); i++)); do
         rm -rf "$state_dir/errors"
         if container_start >/dev/null; then
             started=$((started + 1))

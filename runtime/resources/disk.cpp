@@ -153,13 +153,12 @@ Result<void> DiskLimit::label_files() {
     return {};
 }
 
-// ext4 keeps the map of a file's extents beside the file, and makes it when the file is written out: past a limit that
-// was kept to when it was written. 0.3 % of a file in which every second block is a hole.
+// The map of a file's extents lies beside the file and is made when the file is written out: past a limit that was kept
+// to when it was written. 0.3 to 0.4 % of a file in which every second block is a hole.
 Bytes DiskLimit::may_hold(Bytes size) const {
     constexpr std::uint64_t share_of_maps = 200;
     const auto whole = in_whole_blocks(size, layer_.size());
-    const bool ext4 = layer_.size().type == sys::FilesystemType::ext4;
-    return ext4 ? Bytes{whole.value + (whole.value / share_of_maps)} : whole;
+    return Bytes{whole.value + (whole.value / share_of_maps)};
 }
 
 Result<void> DiskLimit::require_room(const sys::Quota& quota) const {

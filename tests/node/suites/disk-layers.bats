@@ -128,8 +128,7 @@ below_what_is_used() {
     sync --file-system "$disk"
     used=$(quota_of "$(upper_id c1)" | cut -d' ' -f1)
     stop c1
-    below=$((used - 4))
-    if [[ $fs == ext4 ]]; then below=$((used - used / 100)); fi # where half a percent may come on top of a limit
+    below=$((used - used / 100)) # half a percent may come on top of a limit
     refused 75 c1 disk-size=${below}Ki
     said=$(<"$log")
     if [[ $RUNTIME == runc ]]; then

@@ -139,7 +139,7 @@ engines_files() { # LABELLED? yes|no
 
 @test "files that the engine writes count where the config says so" { on_each_disk engines_files yes; }
 
-# ext4 makes the map of a file with many holes when it writes it out, past the limit that was kept to until then.
+# The map of a file with many holes is made when it is written out, past the limit that was kept to until then.
 filled_with_holes() {
     layer_make c1
     start c1 disk-size=10Mi

@@ -146,7 +146,7 @@ expect_place_refused() { # CODE PATH WHAT
         for (;;) { syscall($call, -100, $one, -100, $other, 2) == 0 or die "$!"; select undef, undef, undef, rand 0.002 }' "$bundle/rootfs/a" >/dev/null 2>&1 3>&- &
     others+=($!)
     local i started=0 refused=0
-    for ((i = 0; i < 30 || (i < 100 && (started == 0 || refused == 0)); i++)); do
+    for ((i = 0; i < 20 || (i < 100 && (started == 0 || refused == 0)); i++)); do
         rm -rf "$state_dir/errors"
         if container_start >/dev/null; then
             started=$((started + 1))

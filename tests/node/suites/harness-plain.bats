@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: plain
+# matrix: it is about the tests' own machine
 #
 # The rig itself where there is no systemd.
 load ../helpers

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: systemd xfs
+# matrix: it is about the tests' own machine
 #
 # The rig itself, without our hook: when this fails, nothing the other suites say of systemd can be believed.
 load ../helpers

@@ -232,13 +232,16 @@ Result<void> DiskRecords::can_release(const DiskRecord& record) {
 }
 
 // One at a time: where the layer is gone, poststop and gc could both take the id for the old container's.
-Result<std::optional<UniqueFd>> DiskRecords::lock_if_still(const DiskRecord& record) const {
+Result<std::optional<DiskRecords::Locked>> DiskRecords::lock_if_still(const DiskRecord& record) const {
     TRY_ASSIGN(const auto directory, open_directory(directory_, "disk", IfMissing::make_synced));
     const auto name = name_of(record.hold.filesystem, record.hold.id);
     TRY_ASSIGN(auto lock,
                in_context("disk record " + name, sys::lock_named_at(directory.borrow(), name, lock_deadline_ms)));
-    TRY_ASSIGN(const auto now, read(record.hold.filesystem, record.hold.id));
-    return now && now->owner == record.owner ? std::move(lock) : std::nullopt;
+    TRY_ASSIGN(auto now, read(record.hold.filesystem, record.hold.id));
+    if (!lock || !now || now->owner != record.owner) {
+        return std::nullopt;
+    }
+    return Locked{.file = *std::move(lock), .record = *std::move(now)};
 }
 
 Result<bool> DiskRecords::forget_if_still(const DiskRecord& record) {
@@ -251,12 +254,12 @@ Result<bool> DiskRecords::forget_if_still(const DiskRecord& record) {
 
 Result<void> DiskRecords::release(const DiskRecord& record) {
     TRY_ASSIGN(const auto layer, lock_layer(record.hold.upper));
-    TRY_ASSIGN(const auto lock, lock_if_still(record));
-    if (!lock) {
+    TRY_ASSIGN(const auto locked, lock_if_still(record));
+    if (!locked) {
         return {};
     }
-    TRY_ASSIGN(const auto status, sys::status_of(lock->borrow()));
-    TRY(require_released(resources::release_disk(record.hold, status.device), record.hold.filesystem));
+    TRY_ASSIGN(const auto status, sys::status_of(locked->file.borrow()));
+    TRY(require_released(resources::release_disk(locked->record.hold, status.device), record.hold.filesystem));
     TRY(forget(record.hold.filesystem, record.hold.id));
     // The last one that was given out; a lower one would have the next search look through all above it. gc drops
     // hints.

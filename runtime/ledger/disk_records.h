@@ -65,8 +65,12 @@ public:
     void drop_hints();
 
 private:
+    struct Locked {
+        UniqueFd file;
+        DiskRecord record; // as it is under the lock
+    };
     // nullopt where the record is another owner's by now, or gone.
-    [[nodiscard]] Result<std::optional<UniqueFd>> lock_if_still(const DiskRecord& record) const;
+    [[nodiscard]] Result<std::optional<Locked>> lock_if_still(const DiskRecord& record) const;
 
     std::string directory_;
     std::string state_dir_;

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where segments are:
 //
-//   STATE/segments                        mounted onto itself while there is a segment: what is mounted below it is
-//   seen
-//                                         in the node's mount table alone, and no bind of /run takes it along
+//   STATE/segments                        mounted onto itself while there is a segment: what is mounted in it is only
+//                                         seen in the node's mount table, and no bind of /run takes it along
 //   STATE/segments/SCOPE/NAME             the segment's tmpfs; SCOPE is k8s/NAMESPACE, local or node
 //   STATE/segments/SCOPE/NAME.members     who is a member, and what they agreed on: segment_members.h
 //

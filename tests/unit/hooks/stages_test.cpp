@@ -3,10 +3,13 @@
 #include "hooks/stages.h"
 
 #include "runtime/ledger/store.h"
+#include "runtime/sys/process.h"
 #include "support/child.h"
 #include "support/failing_call.h"
 #include "support/temporary_directory.h"
 
+#include <chrono>
+#include <csignal>
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -64,6 +67,33 @@ TEST_CASE("poststop: a successor of the same id that lives is left alone (root o
     fixture.write(fixture.receipt());
     CHECK(hook::poststop(fixture.state(), fixture.arguments));
     CHECK(fixture.has_receipt());
+}
+
+TEST_CASE("poststop: a container whose main thread alone ended is waited for, and left alone if it stays (root only)" *
+          root_only) {
+    for (const bool killed : {false, true}) {
+        CAPTURE(killed);
+        Fixture fixture;
+        test::IdleProcess process(test::IdleProcess::keep_a_thread);
+        auto receipt = fixture.receipt();
+        receipt.process = sys::Process::open(process.pid())->identity();
+        fixture.write(receipt);
+        process.end_main_thread();
+        while (!sys::Process::open(process.pid())->main_thread_ended()) {
+            sys::pause(std::chrono::milliseconds(1));
+        }
+        const pid_t killer = killed ? ::fork() : -1;
+        if (killer == 0) { // as a runtime does that is not done yet
+            sys::pause(std::chrono::milliseconds(200));
+            ::kill(process.pid(), SIGKILL);
+            ::_exit(0);
+        }
+        CHECK(hook::poststop(fixture.state(), fixture.arguments));
+        CHECK(fixture.has_receipt() != killed);
+        if (killed) {
+            test::wait_for(killer);
+        }
+    }
 }
 
 TEST_CASE("poststop: a receipt of another boot, or of another process of that number, goes (root only)" * root_only) {

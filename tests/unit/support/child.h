@@ -11,7 +11,9 @@
 #include <string>
 #include <string_view>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -113,6 +115,17 @@ public:
         siginfo_t info{};
         while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
         }
+    }
+    // For one that was made with keep_a_thread(): its main thread ends, and the other one goes on.
+    void end_main_thread() const { ::syscall(SYS_tgkill, pid_, pid_, SIGUSR1); }
+    static bool keep_a_thread() {
+        const auto end_this_one = [](int) { ::syscall(SYS_exit, 0); };
+        std::thread([] {
+            for (;;) {
+                ::pause();
+            }
+        }).detach();
+        return ::signal(SIGUSR1, end_this_one) != SIG_ERR;
     }
     void end() {
         if (pid_ > 0) {

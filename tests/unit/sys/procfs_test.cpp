@@ -8,7 +8,6 @@
 #include "support/temporary_directory.h"
 
 #include <chrono>
-#include <csignal>
 #include <doctest/doctest.h>
 #include <functional>
 #include <sched.h>
@@ -17,7 +16,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
-#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -113,24 +111,14 @@ TEST_CASE("a zombie is dead and does not run") {
 }
 
 TEST_CASE("a process whose main thread ended runs as long as another one does") {
-    const test::IdleProcess child([] {
-        std::thread([] { ::pause(); }).detach();
-        return true;
-    });
+    const test::IdleProcess child(test::IdleProcess::keep_a_thread);
     REQUIRE(child.ready());
     CHECK(!Process::open(child.pid())->main_thread_ended());
-    // Its main thread alone ends: pthread_exit() in a signal's handler, which IdleProcess' pause() lets in.
-    const test::IdleProcess leader([] {
-        static_cast<void>(::signal(SIGUSR1, [](int) { ::syscall(SYS_exit, 0); }));
-        std::thread([] { ::pause(); }).detach();
-        return true;
-    });
-    REQUIRE(leader.ready());
-    CHECK(::syscall(SYS_tgkill, leader.pid(), leader.pid(), SIGUSR1) == 0);
-    for (int looks = 0; looks < 500 && !Process::open(leader.pid())->main_thread_ended(); ++looks) {
+    child.end_main_thread();
+    for (int looks = 0; looks < 500 && !Process::open(child.pid())->main_thread_ended(); ++looks) {
         sys::pause(std::chrono::milliseconds(10));
     }
-    const auto process = Process::open(leader.pid());
+    const auto process = Process::open(child.pid());
     CHECK(process->main_thread_ended());
     CHECK(!process->dead());
     CHECK(sys::is_running(process->identity()).value());

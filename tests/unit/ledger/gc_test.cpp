@@ -74,7 +74,8 @@ struct Fixture {
         for (const auto& item : items.value()) {
             constexpr const char* outcomes[] = {"released", "forgotten", "kept", "failed"};
             text += outcomes[static_cast<int>(item.outcome)];
-            text += item.kind == GcItem::Kind::receipt ? " receipt of " : " record of ";
+            constexpr const char* kinds[] = {" receipt of ", " record of ", " segment of "};
+            text += kinds[static_cast<int>(item.kind)];
             text += item.container + (item.why.empty() ? "" : ": " + item.why) + "\n";
         }
         return text;
@@ -193,6 +194,17 @@ TEST_CASE("gc keeps, and says so, what another process holds for long (root only
         "kept record of web: disk record no-such-uuid-4711.json: another bulkhead process holds it\n";
     CHECK(fixture.gc() == kept);
     CHECK(fixture.gc({.dry_run = false, .forget = lost_disk}) == kept);
+}
+
+TEST_CASE("gc: what is wrong with the segments keeps nothing else (root only)" * root_only) {
+    const Fixture fixture;
+    fixture.add_receipt(dead("web"));
+    REQUIRE(fixture.book(dead("web")).remember(hold_on(lost_disk)));
+    std::filesystem::create_directory(fixture.directory.path("state/segments"));
+    CHECK(::chmod(fixture.directory.path("state/segments").c_str(), 0777) == 0);
+    const auto text = fixture.gc();
+    CHECK(text.starts_with("released receipt of web\nkept record of web: " + not_mounted + "failed segment of : "));
+    CHECK(text.contains("is not root's alone to write"));
 }
 
 TEST_CASE("gc forgets no record of a living container, and says so where nothing names the disk (root only)" *

@@ -9,6 +9,7 @@
 
 #include <cerrno>
 #include <doctest/doctest.h>
+#include <sstream>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -78,6 +79,14 @@ struct Machine {
         }
         return count;
     }
+    [[nodiscard]] std::size_t shared_mounts() const {
+        std::istringstream text(test::read_file("/proc/self/mountinfo"));
+        std::size_t count = 0;
+        for (std::string line; std::getline(text, line);) {
+            count += line.contains(state()) && line.contains(" shared:") ? 1U : 0U;
+        }
+        return count;
+    }
     void expect_nothing_left() const {
         findings.expect(!std::filesystem::exists(state("/segments")), "segments is left");
         findings.expect_equal(std::to_string(mounts()), "0");
@@ -116,6 +125,37 @@ TEST_CASE("the first member makes it, the last one takes it along (root, mounts 
         machine.leave(b);
         machine.expect_nothing_left();
         machine.leave(b);
+    }));
+}
+
+TEST_CASE("an anchor that a killed process left shared is none's way out (root, mounts of its own)" * needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        const test::IdleProcess a;
+        findings.expect_equal(machine.join(a, plan("size=1Mi")), "");
+        machine.leave(a);
+        // As it is between move_mount() and mount_setattr(): below a shared mount it is shared itself.
+        const auto anchor = machine.state("/segments");
+        findings.expect(::mkdir(anchor.c_str(), 0700) == 0, "mkdir");
+        findings.expect(::mount(anchor.c_str(), anchor.c_str(), nullptr, MS_BIND, nullptr) == 0, "bind");
+        findings.expect_equal(std::to_string(machine.shared_mounts()), "1");
+        findings.expect_equal(machine.join(a, plan("size=1Mi")), "");
+        findings.expect_equal(std::to_string(machine.mounts()), "2");
+        findings.expect_equal(std::to_string(machine.shared_mounts()), "0");
+        machine.leave(a);
+        machine.expect_nothing_left();
+    }));
+}
+
+TEST_CASE("inodes are compared with what a grown segment has (root, mounts of its own)" * needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        const test::IdleProcess a;
+        const test::IdleProcess b;
+        findings.expect_equal(machine.join(a, plan("size=64Mi")), "");
+        findings.expect(!machine.join(b, plan("size=128Mi,inodes=16384")).empty(), "as many as 64 MiB had");
+        findings.expect_equal(machine.join(b, plan("size=128Mi,inodes=32768")), "");
+        machine.leave(a);
+        machine.leave(b);
+        machine.expect_nothing_left();
     }));
 }
 

@@ -156,6 +156,18 @@ TEST_CASE("symlinks, files and volumes on the way (root, mounts of its own)" * n
           }) == "");
 }
 
+TEST_CASE("a container in the mounts of the node is refused (root, mounts of its own)" * needs_mounts) {
+    CHECK(in_box([](Findings& findings, Box& box) {
+              box.inside.emplace();
+              box.container.emplace(box.inside->pid());
+              box.container->spec.root = box.directory.path("root");
+              const auto prepared = Segments::prepare({plan("/x")}, box.container->get());
+              findings.expect(!prepared && prepared.error().code == Code::unsupported, "code");
+              findings.expect_equal(prepared ? "" : prepared.error().what,
+                                    "segments: the container has no mount namespace of its own; give it one");
+          }) == "");
+}
+
 TEST_CASE("ro is refused to whom CAP_SYS_ADMIN may come (root, mounts of its own)" * needs_mounts) {
     CHECK(in_box([](Findings& findings, Box& box) {
               box.container->spec.may_have_sys_admin = true;

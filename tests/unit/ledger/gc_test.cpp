@@ -196,6 +196,22 @@ TEST_CASE("gc keeps, and says so, what another process holds for long (root only
     CHECK(fixture.gc({.dry_run = false, .forget = lost_disk}) == kept);
 }
 
+TEST_CASE("gc forgets nothing of a layer that a container is being started on (root only)" * root_only) {
+    const Fixture fixture;
+    auto hold = hold_on(lost_disk);
+    hold.upper = fixture.directory.path("upper");
+    std::filesystem::create_directory(hold.upper);
+    REQUIRE(fixture.book(dead("web")).remember(hold));
+    const test::IdleProcess holder([&] {
+        static auto layer = test::open_directory(hold.upper);
+        return sys::lock_exclusively(layer.borrow(), 0).has_value();
+    });
+    REQUIRE(holder.ready());
+    CHECK(fixture.gc({.dry_run = false, .forget = lost_disk}) ==
+          "kept record of web: the layer: another bulkhead process holds it\n");
+    CHECK(fixture.book(dead("web")).read(lost_disk, id).value());
+}
+
 TEST_CASE("gc: what is wrong with the segments keeps nothing else (root only)" * root_only) {
     const Fixture fixture;
     fixture.add_receipt(dead("web"));

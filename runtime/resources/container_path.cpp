@@ -43,4 +43,39 @@ Result<bool> is_hosts(const sys::Place& place, const std::string& path) {
     return false;
 }
 
+Result<sys::MountSurvey> survey_place(const Container& container, const sys::Place& place) {
+    TRY_ASSIGN(const auto mountinfo, container.process.mountinfo());
+    TRY_ASSIGN(auto survey, sys::survey_mount(mountinfo.borrow(), place.mount_id, place.device));
+    if (!survey.mount) {
+        return fail(Code::system, "mount " + std::to_string(place.mount_id) + " is not in the container's mountinfo");
+    }
+    return survey;
+}
+
+bool is_runtimes_tmpfs(const sys::MountSurvey& survey, const oci::SpecMount& word) {
+    return word.kind == oci::MountKind::tmpfs && survey.mount->type == "tmpfs" && survey.mounts_of_device == 1;
+}
+
+Result<bool> make_directory(BorrowedFd parent, const std::string& name, const sys::Process::Owner& owner,
+                            const std::string& path) {
+    const auto made = sys::make_directory_as_owner(owner.user, owner.group, parent, name, 0755);
+    if (made) {
+        return true;
+    }
+    switch (made.error().number) {
+    case EEXIST:
+        return false;
+    case EROFS:
+        return fail(Code::unsupported, "/" + path +
+                                           " is not there and the container's root is read-only; make the directory "
+                                           "in the image");
+    case EACCES:
+        return fail(Code::unsupported, "/" + path +
+                                           " is not there, and what it would lie in is not the container's root "
+                                           "user's to write; make the directory in the image");
+    default:
+        return std::unexpected(made.error());
+    }
+}
+
 } // namespace bulkhead::resources

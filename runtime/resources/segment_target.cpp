@@ -49,22 +49,36 @@ Result<void> require_containers_own(const Container& container, BorrowedFd direc
     return {};
 }
 
-// Nothing is left on a volume, which is somebody else's.
-Result<void> require_root_or_shm(BorrowedFd root, const sys::Place& root_place, const sys::Place& parent,
-                                 const std::string& path) {
-    if (parent.mount_id == root_place.mount_id) {
+// Whether `place` is on the mount whose root is the container's directory `path`.
+Result<bool> lies_on(BorrowedFd root, const std::string& path, const sys::Place& place) {
+    const auto directory = open_without_symlinks(root, path);
+    if (!directory) {
+        return false; // it is what is missing
+    }
+    TRY_ASSIGN(const auto top, sys::place_of(directory->borrow()));
+    return top.mount_root && top.mount_id == place.mount_id;
+}
+
+// Nothing is left on a volume, which is somebody else's. A /dev that the runtime mounted is the container's.
+Result<void> require_containers_file_system(BorrowedFd root, const Container& container, const sys::Place& parent,
+                                            const std::string& path) {
+    const bool in_shm = path == "dev/shm" || path.starts_with("dev/shm/");
+    TRY_ASSIGN(const auto on_shm, in_shm ? lies_on(root, "dev/shm", parent) : Result<bool>(false));
+    if (on_shm) {
         return {};
     }
-    if (path.starts_with("dev/shm/")) {
-        TRY_ASSIGN(const auto shm, open_without_symlinks(root, "dev/shm"));
-        TRY_ASSIGN(const auto shm_place, sys::place_of(shm.borrow()));
-        if (shm_place.mount_id == parent.mount_id && shm_place.mount_root) {
-            return {};
-        }
+    TRY_ASSIGN(const auto on_dev, in_shm ? lies_on(root, "dev", parent) : Result<bool>(false));
+    if (!on_dev) {
+        return not_allowed("/" + path +
+                           " is not there, and what it would lie in is a mount of its own, where none is made; "
+                           "make the directory in the volume");
     }
-    return not_allowed("/" + path +
-                       " is not there, and what it would lie in is a mount of its own, where none is made; "
-                       "make the directory in the volume");
+    TRY_ASSIGN(const auto dev, survey_place(container, parent));
+    return is_runtimes_tmpfs(dev, container.spec.dev)
+               ? Result<void>{}
+               : not_allowed("/" + path +
+                             " is not there, and the container's /dev is a mount of the host's, where none is made; "
+                             "let the engine mount /dev and /dev/shm");
 }
 
 } // namespace
@@ -76,8 +90,8 @@ Result<SegmentTarget> SegmentTarget::find(BorrowedFd root, const Container& cont
     TRY_ASSIGN(const auto place, sys::place_of(deepest.borrow()));
     TRY_ASSIGN(const auto root_place, sys::place_of(root));
     TRY(require_containers_own(container, deepest.borrow(), place, root_place, target.path_));
-    if (!target.missing_.empty()) {
-        TRY(require_root_or_shm(root, root_place, place, target.path_));
+    if (!target.missing_.empty() && place.mount_id != root_place.mount_id) {
+        TRY(require_containers_file_system(root, container, place, target.path_));
     }
     target.directories_.push_back(std::move(deepest));
     return target;
@@ -86,15 +100,7 @@ Result<SegmentTarget> SegmentTarget::find(BorrowedFd root, const Container& cont
 Result<void> SegmentTarget::make(const sys::Process::Owner& owner) {
     while (!missing_.empty()) {
         const auto& name = missing_.front();
-        const auto made = sys::make_directory_as_owner(owner.user, owner.group, directory(), name, 0755);
-        if (!made && made.error().number == EROFS) {
-            return fail(Code::unsupported, "/" + path_ +
-                                               " is not there and the container's root is read-only; make the "
-                                               "directory in the image");
-        }
-        if (!made && made.error().number != EEXIST) {
-            return made;
-        }
+        TRY_ASSIGN(const auto made, make_directory(directory(), name, owner, path_));
         // On the same mount, whatever took the name's place meanwhile.
         auto opened = sys::open_directory_on_same_mount(directory(), name);
         if (!opened) {

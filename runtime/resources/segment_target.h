@@ -16,14 +16,14 @@ namespace bulkhead::resources {
 
 class SegmentTarget {
 public:
-    // Changes nothing. Directories that are missing can be made on the container's root mount, or in its /dev/shm; on
-    // any other mount (a volume) the place must be there. Code::not_allowed: it is not, or what lies there is shared
-    // with the host, or is the host's /dev/shm. Code::unsupported: a symlink on the way, or no directory.
+    // Changes nothing. Directories that are missing can be made on the container's root mount, in its /dev/shm, and
+    // where it has none, in the /dev that the runtime mounted; on any other mount (a volume) the place must be there.
+    // Code::not_allowed: it is not, or what lies there is shared with the host, or is the host's /dev/shm.
+    // Code::unsupported: a symlink on the way, or no directory.
     [[nodiscard]] static Result<SegmentTarget> find(BorrowedFd root, const Container& container,
                                                     const std::string& path);
 
-    // Makes what is missing, as `owner`: on a file system of the container's user namespace root of the initial one is
-    // nobody, and creating fails with EOVERFLOW.
+    // Makes what is missing, as `owner`. Code::busy: something else is there since find() looked.
     [[nodiscard]] Result<void> make(const sys::Process::Owner& owner);
     [[nodiscard]] bool complete() const { return missing_.empty(); }
     // The directory to mount on, once it is complete.

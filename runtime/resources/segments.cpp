@@ -95,16 +95,23 @@ std::vector<SegmentRecord> Segments::records() const {
     return records;
 }
 
-Result<void> Segments::join(Segment& segment, const Container& container, SegmentBook& book) {
+Result<void> Segments::make_target(Segment& segment, const Container& container) const {
+    if (segment.target.complete()) {
+        return {};
+    }
+    TRY_ASSIGN(const auto owner, container.process.namespace_root());
+    auto made = segment.target.make(owner);
+    if (!made && made.error().code == Code::busy) { // it may be the /dev/shm that we have just mounted ourselves
+        TRY(segment.target.undo());
+        TRY_ASSIGN(segment.target, find_target(segment.plan, root_.borrow(), container));
+        made = segment.target.make(owner);
+    }
+    return made;
+}
+
+Result<void> Segments::join(Segment& segment, const Container& container, SegmentBook& book) const {
     const auto& asked = segment.plan.asked;
-    auto made = [&]() -> Result<void> {
-        if (segment.target.complete()) {
-            return {};
-        }
-        TRY_ASSIGN(const auto owner, container.process.namespace_root());
-        return segment.target.make(owner);
-    }();
-    if (!made) {
+    if (auto made = make_target(segment, container); !made) {
         return std::unexpected(asked.explain(std::move(made).error()));
     }
     segment.joined = true; // even if that fails half-way

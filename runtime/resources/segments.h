@@ -48,7 +48,8 @@ private:
 
     [[nodiscard]] static Result<SegmentTarget> find_target(const policy::SegmentPlan& plan, BorrowedFd root,
                                                            const Container& container);
-    [[nodiscard]] static Result<void> join(Segment& segment, const Container& container, SegmentBook& book);
+    [[nodiscard]] Result<void> make_target(Segment& segment, const Container& container) const;
+    [[nodiscard]] Result<void> join(Segment& segment, const Container& container, SegmentBook& book) const;
     [[nodiscard]] Result<void> attach(const Container& container);
 
     UniqueFd root_; // the container's

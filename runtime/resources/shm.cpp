@@ -5,7 +5,6 @@
 #include "runtime/resources/container_path.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/mount.h"
-#include "runtime/sys/mountinfo.h"
 #include "runtime/sys/namespace.h"
 
 #include <cerrno>
@@ -20,16 +19,6 @@ constexpr mode_t shm_mode = 01777;
 std::unexpected<Error> unsupported(std::string what) { return fail(Code::unsupported, std::move(what)); }
 std::unexpected<Error> not_allowed(std::string what) { return fail(Code::not_allowed, std::move(what)); }
 
-// The mount that `place` lies on, and how often its file system is mounted where the container is.
-Result<sys::MountSurvey> survey(const Container& container, const sys::Place& place) {
-    TRY_ASSIGN(const auto mountinfo, container.process.mountinfo());
-    TRY_ASSIGN(auto survey, sys::survey_mount(mountinfo.borrow(), place.mount_id, place.device));
-    if (!survey.mount) {
-        return fail(Code::system, "mount " + std::to_string(place.mount_id) + " is not in the container's mountinfo");
-    }
-    return survey;
-}
-
 // A tmpfs that somebody mounted on the host is taken for a container's /dev/shm only by what containerd, CRI-O, docker
 // and podman alike do: the mount is called "shm" and is bound as a whole. Any other one serves the host in another way.
 Result<void> require_engines_shm(const sys::MountInfo& mount) {
@@ -38,13 +27,6 @@ Result<void> require_engines_shm(const sys::MountInfo& mount) {
                            "), bound into the container; only one that the engine made for it can be resized");
     }
     return {};
-}
-
-// A tmpfs that the runtime has just made is mounted once. One of the host's is there twice, where the host has it and
-// where it is bound: config.json's word for what lies on /dev/shm or /dev is not enough, since a bind to another place
-// may have got there through a symlink in the image.
-bool is_runtimes_tmpfs(const sys::MountSurvey& survey, const oci::SpecMount& word) {
-    return word.kind == oci::MountKind::tmpfs && survey.mount->type == "tmpfs" && survey.mounts_of_device == 1;
 }
 
 Result<void> require_runtimes_tmpfs(const sys::MountSurvey& survey, const oci::SpecMount& word) {
@@ -62,7 +44,7 @@ Result<void> require_containers_own_kind(const Container& container, const sys::
         return not_allowed("/dev/shm is the host's own; run the container without --ipc=host (hostIPC) or a bind of "
                            "/dev/shm");
     }
-    TRY_ASSIGN(const auto found, survey(container, place));
+    TRY_ASSIGN(const auto found, survey_place(container, place));
     if (found.mount->type != "tmpfs") {
         return unsupported("/dev/shm is a volume, not a tmpfs; remove the mount on /dev/shm");
     }
@@ -101,29 +83,13 @@ Result<UniqueFd> open_parent(BorrowedFd root, const Container& container) {
     TRY_ASSIGN(const auto root_place, sys::place_of(root));
     TRY_ASSIGN(const auto place, sys::place_of(parent->borrow()));
     TRY_ASSIGN(const auto host, is_hosts(place, "/dev"));
-    TRY_ASSIGN(const auto found, survey(container, place));
+    TRY_ASSIGN(const auto found, survey_place(container, place));
     const bool containers = place.mount_id == root_place.mount_id || is_runtimes_tmpfs(found, container.spec.dev);
     if (host || found.mount->shared || !containers) {
         return not_allowed("the container has no /dev/shm, and its /dev is a mount of the host's, where none is made; "
                            "let the engine mount /dev and /dev/shm");
     }
     return parent;
-}
-
-// Makes "shm" in `parent`, as root of the container's user namespace: on a file system of that namespace root of the
-// initial one is nobody, and creating fails with EOVERFLOW. False where it was there.
-Result<bool> make_mount_point(BorrowedFd parent, const sys::Process::Owner& owner) {
-    const auto made = sys::make_directory_as(owner.user, owner.group, parent, "shm", 0755);
-    if (made) {
-        return true;
-    }
-    if (made.error().number == EEXIST) {
-        return false;
-    }
-    if (made.error().number == EROFS) {
-        return unsupported("the container has no /dev/shm and its root is read-only; make the directory in the image");
-    }
-    return std::unexpected(made.error());
 }
 
 } // namespace
@@ -180,7 +146,7 @@ Result<void> Shm::put_up(const Container& container) {
         return {};
     }
     TRY_ASSIGN(const auto owner, container.process.namespace_root());
-    TRY_ASSIGN(made_directory_, make_mount_point(parent_.borrow(), owner));
+    TRY_ASSIGN(made_directory_, make_directory(parent_.borrow(), "shm", owner, "dev/shm"));
     TRY_ASSIGN(const auto target, open_without_symlinks(parent_.borrow(), "shm"));
     TRY_ASSIGN(
         const auto mount,

@@ -48,6 +48,37 @@ expect_place_refused() { # CODE PATH WHAT
     expect_mounted /dev/shm
 }
 
+@test "where the container has no /dev/shm, a place there is made in the /dev that the runtime mounted" {
+    member_new a 'path=/dev/shm,size=1Mi'
+    bundle_edit 'del(.mounts[] | select(.destination == "/dev/shm"))'
+    container_start
+    expect_mounted /dev/shm
+    expect_match '^1777 ' "$(stat -c '%a %n' "/proc/$(container_pid)/root/dev/shm")"
+    member_new b 'path=/dev/shm/x'
+    bundle_edit 'del(.mounts[] | select(.destination == "/dev/shm"))'
+    container_start
+    expect_mounted /dev/shm/x
+    member_new c 'path=/dev/shm/x' # in a /dev/shm that comes after the first look
+    bundle_annotate io.bulkhead.shm-size 16Mi
+    bundle_edit 'del(.mounts[] | select(.destination == "/dev/shm"))'
+    container_start
+    expect_mounted /dev/shm/x
+    expect_eq $((16 * MiB)) "$(container_shm_size)"
+    # In a /dev of the host's nothing is made.
+    mkdir "$work/dev"
+    mount --bind "$work/dev" "$work/dev"
+    member_new d ''
+    bundle_edit --arg source "$work/dev" 'del(.mounts[] | select(.destination | startswith("/dev/")))
+        | (.mounts[] | select(.destination == "/dev")) |= {destination, type: "bind", source: $source, options: ["rbind", "rprivate"]}'
+    local place
+    for place in /dev/shm /dev/shm/x; do
+        expect_place_refused 77 "$place" "is not there, and the container's /dev is a mount of the host's, where none is made; let the engine mount /dev and /dev/shm"
+    done
+    [[ ! -e $work/dev/shm ]]
+    for id in a b c; do bundle_use "$id"; container_delete; done
+    expect_nothing_left
+}
+
 @test "a file at the place, or on the way, is refused" {
     member_new a ''
     mkdir -p "$bundle/rootfs/a"

@@ -227,6 +227,17 @@ in_user_namespace() {
     expect_new_shm 100000
 }
 
+@test "in a user namespace it is made in an image's /dev that nobody may write to" {
+    unshare --user true 2>/dev/null || skip_because "the kernel makes no user namespace here, as in any chroot (EPERM)"
+    bundle_with_size 16Mi
+    in_user_namespace
+    bundle_edit 'del(.mounts[] | select(.destination | startswith("/dev")))'
+    # What a container needs of /dev is bound there by the runtime, which no mode keeps from it.
+    chmod 555 "$bundle/rootfs/dev"
+    container_start
+    expect_new_shm 100000
+}
+
 @test "root.path may be relative or absolute" {
     bundle_with_size 16Mi
     expect_eq rootfs "$(jq --raw-output .root.path "$bundle/config.json")"

@@ -345,9 +345,10 @@ TEST_CASE("no shm and a read-only /dev (root, mounts of its own)" * needs_mounts
                               "read-only");
               auto shm = box.prepare(mebibyte);
               const auto applied = shm.apply(box.container.get());
-              findings.expect_equal(applied ? "" : applied.error().what,
-                                    "io.bulkhead.shm-size=\"1048576\": the container has no /dev/shm and its root is "
-                                    "read-only; make the directory in the image");
+              findings.expect_equal(
+                  applied ? "" : applied.error().what,
+                  "io.bulkhead.shm-size=\"1048576\": /dev/shm is not there and the container's root is "
+                  "read-only; make the directory in the image");
               findings.expect(shm.undo().has_value(), "undo");
           }) == "");
 }

@@ -40,14 +40,16 @@ Result<DiskLimit> prepare_disk(const policy::Plan& plan, const policy::DiskConfi
     return DiskLimit::prepare(std::move(layer), request, config, book);
 }
 
-// tmpfs pages are charged to the cgroup of whoever touches them first: past the memory limit a write to /dev/shm is not
-// refused, the container is killed.
-void warn_of_shm_above_memory(const Shm& shm, const Container& container, const Report& report) {
-    const auto limit = resources::memory_limit_in_force(container);
-    if (limit && shm.record().new_size > *limit) {
-        report.warning("/dev/shm may hold " + format(shm.record().new_size) +
-                       ", more than the container's memory limit of " + format(*limit) +
-                       ": filling it ends in an out-of-memory kill");
+// tmpfs pages are charged to the cgroup of whoever touches them first: past the memory limit a write to /dev/shm or a
+// segment is not refused, the container is killed.
+void warn_of_room_above_memory(const std::vector<Segments::Room>& rooms, const Container& container,
+                               const Report& report) {
+    const auto limit = rooms.empty() ? std::nullopt : resources::memory_limit_in_force(container);
+    for (const auto& [path, size] : rooms) {
+        if (limit && size > *limit) {
+            report.warning(path + " may hold " + format(size) + ", more than the container's memory limit of " +
+                           format(*limit) + ": filling it ends in an out-of-memory kill");
+        }
     }
 }
 
@@ -116,9 +118,11 @@ void Walls::warn(const Container& container, const Report& report) const {
     for (const auto& note : cgroup_.notes()) {
         report.warning(note);
     }
+    auto rooms = segments_ ? segments_->rooms() : std::vector<Segments::Room>{};
     if (shm_) {
-        warn_of_shm_above_memory(*shm_, container, report);
+        rooms.push_back({.path = "/dev/shm", .size = shm_->record().new_size});
     }
+    warn_of_room_above_memory(rooms, container, report);
     if (disk_) {
         for (const auto& note : disk_->notes()) {
             report.warning(disk_asked_.explain({.what = note}).what);

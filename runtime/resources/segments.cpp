@@ -143,6 +143,18 @@ Result<void> Segments::apply(const Container& container, SegmentBook& book) {
     return {};
 }
 
+std::vector<Segments::Room> Segments::rooms() const {
+    std::vector<Room> rooms;
+    for (const auto& segment : segments_) {
+        const auto& asked = segment.plan.asked.options;
+        const auto use = asked.read_only ? std::unexpected(Error{}) : sys::tmpfs_use(segment.mount.borrow());
+        if (use) {
+            rooms.push_back({.path = asked.path, .size = use->size});
+        }
+    }
+    return rooms;
+}
+
 Result<void> Segments::undo(SegmentBook& book) {
     Result<void> first;
     const auto keep_first = [&](Result<void> result) {

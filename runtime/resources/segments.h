@@ -4,6 +4,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/unique_fd.h"
+#include "runtime/base/units.h"
 #include "runtime/policy/segments.h"
 #include "runtime/resources/container.h"
 #include "runtime/resources/segment_book.h"
@@ -34,6 +35,12 @@ public:
     // Joins them all, then mounts them in the container's mount namespace, where nothing is opened by path.
     // Code::unsupported: the container has a user namespace, and the kernel cannot map the ids of a tmpfs.
     [[nodiscard]] Result<void> apply(const Container& container, SegmentBook& book);
+    // After apply(): where the container may fill a segment, and how far.
+    struct Room {
+        std::string path;
+        Bytes size;
+    };
+    [[nodiscard]] std::vector<Room> rooms() const;
     // Takes apply() back while the container is still being created; one failure hinders nothing else.
     [[nodiscard]] Result<void> undo(SegmentBook& book);
 

@@ -143,6 +143,21 @@ main_process() { systemctl show --value --property=MainPID "$1"; }
     umount /srv/volume
 }
 
+@test "more room than the container's memory limit allows is told in the journal, but for a member that may only read" {
+    start_member a 'path=/mnt/x size=128Mi' --memory 64m --annotation io.bulkhead.shm-size=96Mi
+    start_member b 'path=/mnt/x' --annotation io.bulkhead.memory-max=100Mi
+    start_member c 'path=/mnt/x ro' --memory 64m
+    start_member d 'path=/mnt/x' --memory 128m
+    local end=': filling it ends in an out-of-memory kill'
+    expect_eq "bulkhead: $(container_id a): /mnt/x may hold 128Mi, more than the container's memory limit of 64Mi$end
+bulkhead: $(container_id a): /dev/shm may hold 96Mi, more than the container's memory limit of 64Mi$end
+bulkhead: $(container_id b): /mnt/x may hold 128Mi, more than the container's memory limit of 100Mi$end" \
+        "$(journal --identifier=bulkhead-hook --output=cat)"
+    local id
+    for id in a b c d; do container_delete "$id"; done
+    expect_empty "$(mounts_of_node)"
+}
+
 @test "what this kernel does not have is refused in words" {
     local minor
     minor=$(uname -r | awk -F. '{ print $1 * 100 + $2 }')

@@ -115,6 +115,7 @@ TEST_CASE("a segment is mounted in the container alone, and undone (root, mounts
                   "not read-only");
               findings.expect_equal(segments->records().at(0).path, "/a/b/c");
               findings.expect(segments->records().at(0).read_only, "record");
+              findings.expect(segments->rooms().empty(), "room for one who may only read");
               findings.expect(segments->undo(box.book).has_value(), "undo");
               findings.expect(box.book.members.empty(), "still a member");
               findings.expect(!std::filesystem::exists(box.there("/a")), "directories stay");
@@ -126,6 +127,9 @@ TEST_CASE("what the image has there already stays (root, mounts of its own)" * n
               std::filesystem::create_directories(box.directory.path("root/a"));
               auto segments = Segments::prepare({plan("/a/b")}, box.container->get());
               findings.expect(segments->apply(box.container->get(), box.book).has_value(), "apply");
+              const auto rooms = segments->rooms();
+              findings.expect(rooms.size() == 1 && rooms[0].path == "/a/b" && rooms[0].size == Bytes{1U << 20U},
+                              "room");
               findings.expect(segments->undo(box.book).has_value(), "undo");
               findings.expect(std::filesystem::exists(box.there("/a")) && !std::filesystem::exists(box.there("/a/b")),
                               "undo");

@@ -68,8 +68,10 @@ Result<SegmentTerms> parse_terms(std::string_view text) {
     TRY_ASSIGN(terms.huge, object.required_string("huge"));
     TRY_ASSIGN(const auto noswap, number(object, "noswap"));
     TRY_ASSIGN(const auto keep, number(object, "keep"));
+    TRY_ASSIGN(const auto shaped, number(object, "shaped"));
     terms.noswap = noswap != 0;
     terms.keep = keep != 0;
+    terms.shaped = shaped != 0;
     return terms;
 }
 
@@ -81,7 +83,8 @@ std::string to_json(const SegmentTerms& terms) {
                     {"inodes", terms.inodes ? terms.inodes->value : 0},
                     {"huge", terms.huge},
                     {"noswap", terms.noswap ? 1 : 0},
-                    {"keep", terms.keep ? 1 : 0}});
+                    {"keep", terms.keep ? 1 : 0},
+                    {"shaped", terms.shaped ? 1 : 0}});
 }
 
 } // namespace

@@ -72,13 +72,11 @@ Result<UniqueFd> make(const SegmentMembers& members, const SegmentPlan& plan, co
 }
 
 Result<void> agree(const SegmentMembers& members, const SegmentPlan& plan, BorrowedFd root) {
-    TRY_ASSIGN(auto terms, members.terms());
+    TRY_ASSIGN(const auto before, members.terms());
+    auto terms = before;
     TRY(resources::agree_on_segment(plan, terms, root));
-    if (terms.keep == plan.keep) {
-        return {};
-    }
-    terms.keep = plan.keep; // the operator changed it
-    return members.write_terms(terms);
+    terms.keep = plan.keep; // the operator may have changed it
+    return terms == before ? Result<void>{} : members.write_terms(terms);
 }
 
 // The segment's root, made where this is the first member. What dead members left behind is not a new one's to see.

@@ -100,6 +100,7 @@ Result<void> plan_declared(SegmentPlan& plan, const DeclaredSegment& declared, c
     TRY(check_declared(plan.asked, declared, owner));
     plan.place.scope = "node";
     plan.keep = declared.keep;
+    plan.shapes = any_matches(declared.writers, owner);
     if (!declared.size) {
         return check_size(plan.asked, Bytes{ram.value / 2}, "half of the node's RAM");
     }

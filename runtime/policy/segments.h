@@ -36,6 +36,7 @@ struct SegmentPlan {
     bool declared_size = false;  // that is the operator's
     std::optional<Count> inodes; // as asked
     bool keep = false;           // when the last member has gone
+    bool shapes = true;          // what it says of mode, owner and so on counts; not from a reader of a declared one
 };
 
 // The segments of `request`, each within what the node allows: without a declaration at most half of `ram` each, and no

@@ -2,6 +2,7 @@
 #include "runtime/resources/segment_tmpfs.h"
 
 #include "runtime/base/quantity.h"
+#include "runtime/sys/file.h"
 #include "runtime/sys/mount.h"
 #include "runtime/sys/procfs.h"
 
@@ -60,8 +61,11 @@ Result<void> check_terms(const SegmentPlan& plan, const SegmentTerms& terms, Byt
 
 SegmentTerms terms_of(const SegmentPlan& plan) {
     const auto& asked = plan.asked.options;
-    SegmentTerms terms{
-        .inodes = asked.inodes, .huge = asked.huge.value_or(""), .noswap = asked.noswap, .keep = plan.keep};
+    SegmentTerms terms{.shaped = plan.shapes,
+                       .inodes = asked.inodes,
+                       .huge = asked.huge.value_or(""),
+                       .noswap = asked.noswap,
+                       .keep = plan.keep};
     terms.mode = asked.mode.value_or(terms.mode);
     terms.owner = asked.owner.value_or(terms.owner);
     terms.group = asked.group.value_or(terms.group);
@@ -87,7 +91,25 @@ Result<UniqueFd> make_segment(const SegmentPlan& plan, const std::string& contex
     return made ? std::move(made) : std::unexpected(plan.asked.explain(std::move(made).error()));
 }
 
-Result<void> agree_on_segment(const SegmentPlan& plan, const SegmentTerms& terms, BorrowedFd root) {
+namespace {
+
+// It is empty still: whoever has no say in it may only read.
+Result<void> shape(const SegmentPlan& plan, SegmentTerms& terms, BorrowedFd root, Bytes size) {
+    const auto wanted = terms_of(plan);
+    TRY(sys::resize_tmpfs(root, size, wanted.inodes.value_or(inodes_for(size)), wanted.huge));
+    TRY_ASSIGN(const auto directory, sys::open_at(root, ".", O_RDONLY | O_DIRECTORY));
+    TRY(sys::set_owner_and_mode(directory.borrow(), wanted.owner, wanted.group, wanted.mode));
+    terms = wanted;
+    return {};
+}
+
+Result<void> grow(const SegmentTerms& terms, BorrowedFd root, Bytes size) {
+    return sys::resize_tmpfs(root, size, terms.inodes ? std::nullopt : std::optional(inodes_for(size)));
+}
+
+} // namespace
+
+Result<void> agree_on_segment(const SegmentPlan& plan, SegmentTerms& terms, BorrowedFd root) {
     TRY_ASSIGN(const auto use, sys::tmpfs_use(root));
     const auto& asked = plan.asked.options;
     if (asked.size && round_up(*asked.size, use.page) < use.size) {
@@ -95,12 +117,16 @@ Result<void> agree_on_segment(const SegmentPlan& plan, const SegmentTerms& terms
                                                  ", which never shrinks; write that, or leave size out");
     }
     const auto size = std::max(use.size, round_up(plan.size.value_or(use.size), use.page));
-    TRY(check_terms(plan, terms, size));
-    if (size == use.size) {
-        return {};
+    const bool shapes = plan.shapes && !terms.shaped;
+    if (!shapes) {
+        TRY(check_terms(plan, terms, size));
+    } else if (asked.noswap && !terms.noswap) { // all else can be changed
+        return differs(plan, "noswap", "not set");
     }
-    auto grown = sys::resize_tmpfs(root, size, terms.inodes ? std::nullopt : std::optional(inodes_for(size)));
-    return grown ? std::move(grown) : std::unexpected(plan.asked.explain(std::move(grown).error()));
+    auto changed = shapes             ? shape(plan, terms, root, size)
+                   : size != use.size ? grow(terms, root, size)
+                                      : Result<void>{};
+    return changed ? std::move(changed) : std::unexpected(plan.asked.explain(std::move(changed).error()));
 }
 
 } // namespace bulkhead::resources

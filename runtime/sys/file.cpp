@@ -152,6 +152,13 @@ Result<void> make_directory_as_owner(uid_t user, gid_t group, BorrowedFd directo
     return made;
 }
 
+Result<void> set_owner_and_mode(BorrowedFd file, uid_t user, gid_t group, mode_t mode) {
+    if (call(SYS_fchown, file.number(), user, group) < 0) {
+        return fail_errno(errno, "fchown");
+    }
+    return call(SYS_fchmod, file.number(), mode) < 0 ? fail_errno(errno, "fchmod") : Result<void>{};
+}
+
 Result<void> remove_directory_at(BorrowedFd directory, const std::string& name) {
     if (call(SYS_unlinkat, directory.number(), name.c_str(), AT_REMOVEDIR) < 0) {
         return fail_errno(errno, "rmdir " + name);

@@ -60,6 +60,8 @@ void write_to_stderr(std::string_view text);
 // from writing to what is its own.
 [[nodiscard]] Result<void> make_directory_as_owner(uid_t user, gid_t group, BorrowedFd directory,
                                                    const std::string& name, mode_t mode);
+// fchown(2), then fchmod(2).
+[[nodiscard]] Result<void> set_owner_and_mode(BorrowedFd file, uid_t user, gid_t group, mode_t mode);
 [[nodiscard]] Result<void> remove_directory_at(BorrowedFd directory, const std::string& name);
 [[nodiscard]] Result<void> unlink_at(BorrowedFd directory, const std::string& name);
 

@@ -54,15 +54,19 @@ Result<void> set_option(BorrowedFd context, const char* name, const std::string&
     return {};
 }
 
+Result<void> set_huge(BorrowedFd context, const std::string& huge) {
+    return huge.empty() || set_option(context, "huge", huge)
+               ? Result<void>{}
+               : fail(Code::unsupported,
+                      "this kernel's tmpfs has no huge pages of that kind (huge=" + huge + "); leave huge out");
+}
+
 // What not every kernel has: the error says so in place of EINVAL.
 Result<void> set_rare_options(BorrowedFd context, const TmpfsOptions& options) {
     if (options.inodes) {
         TRY(set_option(context, "nr_inodes", std::to_string(options.inodes->value)));
     }
-    if (!options.huge.empty() && !set_option(context, "huge", options.huge)) {
-        return fail(Code::unsupported,
-                    "this kernel's tmpfs has no huge pages of that kind (huge=" + options.huge + "); leave huge out");
-    }
+    TRY(set_huge(context, options.huge));
     if (options.noswap && call(SYS_fsconfig, context.number(), FSCONFIG_SET_FLAG, "noswap", nullptr, 0) < 0) {
         return errno == EINVAL ? fail(Code::unsupported, "this kernel's tmpfs has no noswap, which needs Linux 6.4 and "
                                                          "swap support; leave noswap out")
@@ -100,7 +104,7 @@ Result<TmpfsUse> tmpfs_use(BorrowedFd inside) {
                     .page = Bytes{block}};
 }
 
-Result<void> resize_tmpfs(BorrowedFd root, Bytes size, std::optional<Count> inodes) {
+Result<void> resize_tmpfs(BorrowedFd root, Bytes size, std::optional<Count> inodes, const std::string& huge) {
     const long fd = call(SYS_fspick, root.number(), "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
     if (fd < 0) {
         return fail_errno(errno, "fspick");
@@ -110,6 +114,7 @@ Result<void> resize_tmpfs(BorrowedFd root, Bytes size, std::optional<Count> inod
     if (inodes) {
         TRY(set_option(context.borrow(), "nr_inodes", std::to_string(inodes->value)));
     }
+    TRY(set_huge(context.borrow(), huge));
     if (call(SYS_fsconfig, context.borrow().number(), FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0) < 0) {
         return fail_with_reason(errno, "reconfigure tmpfs", context.borrow());
     }

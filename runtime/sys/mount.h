@@ -33,7 +33,9 @@ struct TmpfsUse {
 // Changes the size limit of the tmpfs whose mount root `root` is. It is the superblock's: every mount of it sees it,
 // while the flags of the mounts stay. The kernel's own reason is in the message (EINVAL: below what is used, or from
 // no limit to one).
-[[nodiscard]] Result<void> resize_tmpfs(BorrowedFd root, Bytes size, std::optional<Count> inodes = std::nullopt);
+// With the inodes and, where it is not empty, the `huge` of TmpfsOptions as well.
+[[nodiscard]] Result<void> resize_tmpfs(BorrowedFd root, Bytes size, std::optional<Count> inodes = std::nullopt,
+                                        const std::string& huge = {});
 
 struct TmpfsOptions {
     Bytes size;

@@ -200,6 +200,24 @@ a-z, 0-9 and -, with a letter or digit at both ends"
     expect_nothing_left
 }
 
+@test "a declared segment has the terms of the first writer, though readers came before" {
+    hook_config '{"segments": {"x": {"size": "8Mi", "writers": ["feed*"], "readers": ["@local"]}}}'
+    member_start a 'path=/mnt/x,ro'
+    expect_eq '1777 0 0' "$(container_exec stat -c '%a %u %g' /mnt/x)"
+    member_new b 'path=/mnt/x,mode=2750,uid=7,gid=8,inodes=50'
+    in_namespace feed
+    container_start
+    bundle_use a
+    expect_eq '2750 7 8' "$(container_exec stat -c '%a %u %g' /mnt/x)"
+    expect_eq "50 $((8 * MiB))" "$(stat --file-system --format=%c "$(segment_root node/x)") $(tmpfs_size "$(segment_root node/x)")"
+    member_new c ''
+    in_namespace feed2
+    expect_segment_refused 75 'path=/mnt/x,mode=1777' \
+        "mode differs from that of the segment's members, 2750; write the same or leave mode out"
+    for id in a b; do bundle_use "$id"; container_delete; done
+    expect_nothing_left
+}
+
 @test "exec without a declaration is refused" {
     member_new a ''
     expect_segment_refused 77 'path=/mnt/x,size=1Mi,exec' \

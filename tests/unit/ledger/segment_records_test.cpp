@@ -12,6 +12,7 @@
 #include <sstream>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 using namespace bulkhead;
 using ledger::Owner;
@@ -238,6 +239,37 @@ TEST_CASE("a kept segment is there for the next member, with the terms of the fi
                               "the segment's members, 1770; write the same or leave mode out");
         findings.expect_equal(machine.join(a, plan("")), ""); // not to be kept any more
         machine.leave(a);
+        machine.expect_nothing_left();
+    }));
+}
+
+TEST_CASE("whoever has no say in it leaves the terms to the first one that has (root, mounts of its own)" *
+          needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        const test::IdleProcess a;
+        const test::IdleProcess b;
+        auto reader = plan("ro");
+        reader.shapes = false;
+        reader.size = Bytes{64U << 20U}; // the operator's
+        findings.expect_equal(machine.join(a, reader), "");
+        findings.expect_equal(machine.join(b, plan("mode=1777,noswap")),
+                              "io.bulkhead.segment.x=\"path=/x,mode=1777,noswap\": noswap differs from that of the "
+                              "segment's members, not set; write the same or leave noswap out");
+        findings.expect_equal(machine.join(b, plan("size=128Mi,mode=2750,uid=7,gid=8,inodes=50,huge=never")), "");
+        struct stat status{};
+        findings.expect(::stat(machine.state("/segments/k8s/prod/x").c_str(), &status) == 0, "stat");
+        findings.expect((status.st_mode & 07777U) == 02750, "mode");
+        findings.expect(status.st_uid == 7 && status.st_gid == 8, "owner");
+        findings.expect_equal(machine.tmpfs(), "134217728");
+        struct statfs use{};
+        findings.expect(::statfs(machine.state("/segments/k8s/prod/x").c_str(), &use) == 0, "statfs");
+        findings.expect(use.f_files == 50, "inodes");
+        findings.expect_equal(machine.join(a, reader), ""); // once more, after it
+        findings.expect_equal(machine.join(b, plan("mode=1777")),
+                              "io.bulkhead.segment.x=\"path=/x,mode=1777\": mode differs from that of the "
+                              "segment's members, 2750; write the same or leave mode out");
+        machine.leave(a);
+        machine.leave(b);
         machine.expect_nothing_left();
     }));
 }

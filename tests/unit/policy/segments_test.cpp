@@ -104,6 +104,7 @@ TEST_CASE("a declared segment: the operator's size, keep, readers and writers") 
     REQUIRE(plans);
     CHECK((*plans)[0].size == Bytes{gibibyte});
     CHECK((*plans)[0].keep);
+    CHECK((*plans)[0].shapes);
     const std::string begin = "io.bulkhead.segment.feed=\"path=/x";
     CHECK(refusal(asking({{"feed", "path=/x,size=2Gi"}}), {declared}, pod_of("prod"), Code::not_allowed) ==
           begin + ",size=2Gi\": size exceeds the maximum of 1Gi (the segment's size in the node config); ask for less");
@@ -116,6 +117,7 @@ TEST_CASE("a declared segment: the operator's size, keep, readers and writers") 
                   .ends_with("leave all but path and ro out"));
     }
     CHECK(refusal(asking({{"feed", "path=/x,ro"}}), {declared}, outside, Code::not_allowed).empty());
+    CHECK(!plan_segments(asking({{"feed", "path=/x,ro"}}), {declared}, outside, ram).value()[0].shapes);
     declared.readers = {"read*r"};
     CHECK(
         refusal(asking({{"feed", "path=/x,ro"}}), {declared}, pod_of("batch"), Code::not_allowed) ==

@@ -51,7 +51,7 @@ struct Order {
 Result<Order> read_order(const oci::State& state) {
     Order order;
     TRY_ASSIGN(order.spec, oci::read_spec(state.bundle));
-    TRY_ASSIGN(order.engine, oci::identify_engine(order.spec.annotations, state.id, state.bundle));
+    TRY_ASSIGN(order.engine, oci::identify_engine(order.spec, state.id, state.bundle));
     if (order.engine.sandbox) {
         return order;
     }

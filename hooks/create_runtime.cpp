@@ -8,12 +8,13 @@
 #include "runtime/oci/engine.h"
 #include "runtime/oci/request.h"
 #include "runtime/oci/spec.h"
-#include "runtime/policy/config_file.h"
-#include "runtime/policy/plan.h"
+#include "runtime/policy/decision.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/procfs.h"
+#include "runtime/sys/project.h"
 
 #include <cerrno>
+#include <optional>
 
 namespace bulkhead::hook {
 
@@ -37,27 +38,45 @@ Result<sys::Process> open_process(const oci::State& state) {
     return process;
 }
 
-// What a container wants, from its bundle alone.
+// What is to be done for a container, and what that was decided by.
 struct Order {
     oci::Spec spec;
     oci::Engine engine;
-    oci::Request request;
-    Bytes ram;
-    policy::Plan plan; // but for the segments, which the node config has a word in
-
-    [[nodiscard]] bool empty() const { return plan.empty() && request.segments().empty(); }
+    policy::Config config;
+    policy::Plan plan;
 };
 
-Result<Order> read_order(const oci::State& state) {
+// Whether the node gives something to this container, which asks for nothing. Of a config that is unsound, what is
+// sound of it decides whom that concerns.
+Result<bool> has_defaults(const policy::Config& config, const oci::Engine& engine) {
+    if (!config.has_defaults()) {
+        return false;
+    }
+    TRY_ASSIGN(const auto allowance, policy::allowance_for(config, engine, Bytes{}));
+    return allowance.has_defaults();
+}
+
+// The annotations are judged first, then the config, then what the one may ask of the other. nullopt: nothing is to be
+// done.
+Result<std::optional<Order>> read_order(const oci::State& state, NodeConfig& node) {
     Order order;
     TRY_ASSIGN(order.spec, oci::read_spec(state.bundle));
-    TRY_ASSIGN(order.engine, oci::identify_engine(order.spec, state.id, state.bundle));
+    TRY_ASSIGN(order.engine, oci::identify_engine(order.spec.annotations, state.id, state.bundle));
     if (order.engine.sandbox) {
-        return order;
+        return std::nullopt;
     }
-    TRY_ASSIGN(order.request, oci::parse_request(order.spec.annotations, order.engine.container_name));
-    TRY_ASSIGN(order.ram.value, sys::total_ram());
-    TRY_ASSIGN(order.plan, policy::make_plan(order.request, policy::built_in_limits(order.ram)));
+    TRY_ASSIGN(const auto request, oci::parse_request(order.spec.annotations, order.engine.container_name));
+    if (request.empty()) {
+        TRY_ASSIGN(const auto concerned, has_defaults(node.reading().config, order.engine));
+        if (!concerned) {
+            return std::nullopt;
+        }
+    }
+    TRY_ASSIGN(order.config, node.take());
+    TRY_ASSIGN(const auto ram, sys::total_ram());
+    TRY_ASSIGN(order.plan,
+               policy::decide(request, order.config,
+                              {.engine = order.engine, .ram = Bytes{ram}, .guarded = sys::labels_are_guarded()}));
     return order;
 }
 
@@ -85,7 +104,7 @@ Result<void> write_receipt(const ledger::Entry& entry, const Owner& owner, const
     ledger::Receipt receipt;
     static_cast<Owner&>(receipt) = owner;
     for (const auto& setting : plan.all()) {
-        receipt.asked.push_back({.key = setting.annotation, .value = setting.text});
+        receipt.asked.push_back({.key = setting.name(), .value = setting.text});
     }
     walls.write_into(receipt);
     return entry.write(receipt);
@@ -103,13 +122,19 @@ struct Work {
     const Report& report;
 };
 
-// Receipt first, then the work; whatever fails is taken back, and the receipt with it. What could not be taken back
-// stays in the receipt: poststop, or the next container of this id, tries again.
+// Receipt first, then the work; then once more, if some of it was left out meanwhile.
+Result<void> put_up(Walls& walls, const Work& work) {
+    TRY(write_receipt(work.entry, work.owner, work.plan, walls));
+    const auto left_out_before = walls.left_out().size();
+    TRY(walls.put_up(work.container, work.disks, work.segments));
+    return walls.left_out().size() > left_out_before ? write_receipt(work.entry, work.owner, work.plan, walls)
+                                                     : Result<void>{};
+}
+
+// Whatever fails is taken back, and the receipt with it. What could not be taken back stays in the receipt: poststop,
+// or the next container of this id, tries again.
 Result<void> put_up_or_take_back(Walls& walls, const Work& work) {
-    auto limited = write_receipt(work.entry, work.owner, work.plan, walls);
-    if (limited) {
-        limited = walls.put_up(work.container, work.disks, work.segments);
-    }
+    auto limited = put_up(walls, work);
     if (limited) {
         walls.warn(work.container, work.report);
         return limited;
@@ -125,7 +150,7 @@ Result<void> put_up_or_take_back(Walls& walls, const Work& work) {
 }
 
 Result<void> limit(const Work& work) {
-    auto walls = Walls::prepare(work.plan, work.config.disk, work.container, work.disks);
+    auto walls = Walls::prepare(work.plan, work.config, work.container, work.disks);
     if (!walls) {
         static_cast<void>(work.entry.remove()); // nothing was done; an empty directory that stays is nobody's loss
         return std::unexpected(std::move(walls).error());
@@ -135,13 +160,12 @@ Result<void> limit(const Work& work) {
 
 } // namespace
 
-Result<void> create_runtime(const oci::State& state, const Arguments& arguments, const Report& report) {
-    TRY_ASSIGN(auto order, read_order(state));
-    if (order.empty()) {
+Result<void> create_runtime(const oci::State& state, const Arguments& arguments, NodeConfig& node,
+                            const Report& report) {
+    TRY_ASSIGN(const auto order, read_order(state, node));
+    if (!order) {
         return {};
     }
-    TRY_ASSIGN(const auto config, policy::read_config(arguments.config));
-    TRY_ASSIGN(order.plan.segments, policy::plan_segments(order.request, config.segments, order.engine, order.ram));
     TRY_ASSIGN(const auto process, open_process(state));
     TRY_ASSIGN(const auto store, ledger::Store::open_or_make(arguments.state_dir));
     TRY_ASSIGN(const auto entry, store.entry(state.id, state.bundle));
@@ -153,9 +177,9 @@ Result<void> create_runtime(const oci::State& state, const Arguments& arguments,
     if (done) {
         return {};
     }
-    const Container container{.id = state.id, .process = process, .spec = order.spec, .engine = order.engine};
-    return limit({.plan = order.plan,
-                  .config = config,
+    const Container container{.id = state.id, .process = process, .spec = order->spec, .engine = order->engine};
+    return limit({.plan = order->plan,
+                  .config = order->config,
                   .container = container,
                   .owner = owner,
                   .entry = entry,

@@ -43,12 +43,30 @@ Result<void> require_real_root() {
     return {};
 }
 
-int run_create_runtime(const oci::State& state, const Arguments& arguments, const Report& report) {
+// What a rootless engine's container did not ask for it does not miss.
+int skip_defaults(const Error& error, const Report& report) {
+    report.warning("the node config's defaults, if it has any, are not put on this container: " + error.what);
+    return 0;
+}
+
+int run_create_runtime(const oci::State& state, const Arguments& arguments, bool asks, NodeConfig& node,
+                       const Report& report) {
     auto done = require_real_root();
+    if (!done && !asks) {
+        return skip_defaults(done.error(), report);
+    }
     if (done) {
-        done = create_runtime(state, arguments, report);
+        done = create_runtime(state, arguments, node, report);
     }
     return done ? 0 : report.failure(done.error());
+}
+
+// Whether a container that does not name us may be our business all the same. A rootless engine's hook cannot believe,
+// nor always read, what is in the config.
+bool may_have_defaults(NodeConfig& node) {
+    const auto& reading = node.reading();
+    const bool there = !reading.files.empty() || !reading.problems.empty();
+    return reading.config.has_defaults() || (there && !require_real_root());
 }
 
 // 0, whatever happened: runc from 1.2 on fails the deletion of a container that is gone already. The receipt stays, and
@@ -64,14 +82,15 @@ int run_poststop(const oci::State& state, const Arguments& arguments, const Repo
 }
 
 int run_with_input(const Arguments& arguments, const Input& input, Report& report) {
-    if (!input.names_us && arguments.stage == Stage::create_runtime) {
+    NodeConfig node(arguments.config);
+    if (!input.names_us && arguments.stage == Stage::create_runtime && !may_have_defaults(node)) {
         return 0;
     }
     const auto state =
         input.too_long ? fail(Code::malformed_input, "the state is larger than 1 MiB") : oci::parse_state(input.text);
     const auto stage = state ? stage_of(arguments, *state) : std::unexpected(state.error());
     if (!stage) {
-        if (!input.names_us) {
+        if (!input.names_us && (arguments.stage == Stage::poststop || !may_have_defaults(node))) {
             return 0; // what is not about us must not fail on us
         }
         return arguments.stage == Stage::poststop ? poststop_failed(report, stage.error())
@@ -81,7 +100,9 @@ int run_with_input(const Arguments& arguments, const Input& input, Report& repor
     if (*stage == Stage::poststop) {
         return run_poststop(*state, arguments, report);
     }
-    return input.names_us ? run_create_runtime(*state, arguments, report) : 0;
+    return input.names_us || may_have_defaults(node)
+               ? run_create_runtime(*state, arguments, input.names_us, node, report)
+               : 0;
 }
 
 // A container that is gone cannot be helped by a failure: at poststop as poststop_failed() has it.

@@ -26,8 +26,7 @@ Result<Layer> find_layer(const Container& container) {
     return Layer::find(root.borrow(), container.process);
 }
 
-Result<DiskLimit> prepare_disk(const policy::Plan& plan, const policy::DiskConfig& config, const Container& container,
-                               DiskBook& book) {
+DiskRequest disk_request(const policy::Plan& plan, const Container& container) {
     DiskRequest request;
     if (plan.disk_size) {
         request.size = Bytes{plan.disk_size->value};
@@ -36,8 +35,19 @@ Result<DiskLimit> prepare_disk(const policy::Plan& plan, const policy::DiskConfi
         request.inodes = Count{plan.disk_inodes->value};
     }
     request.files = resources::own_files(container.spec.binds, container.id);
-    TRY_ASSIGN(auto layer, find_layer(container));
-    return DiskLimit::prepare(std::move(layer), request, config, book);
+    return request;
+}
+
+// `result`'s value into `into`.
+template <typename Value, typename Into>
+Result<void> keep(Result<Value> result, Into& into) {
+    TRY_ASSIGN(into, std::move(result));
+    return {};
+}
+
+// An error that says what the node does not allow, or that the request is none, is not one of a wall.
+bool is_verdict(const Error& error) {
+    return error.code == Code::not_allowed || error.code == Code::invalid_annotation;
 }
 
 // tmpfs pages are charged to the cgroup of whoever touches them first: past the memory limit a write to /dev/shm or a
@@ -55,30 +65,77 @@ void warn_of_room_above_memory(const std::vector<Segments::Room>& rooms, const C
 
 } // namespace
 
-Result<Walls> Walls::prepare(const policy::Plan& plan, const policy::DiskConfig& config, const Container& container,
+Result<Walls> Walls::prepare(const policy::Plan& plan, const policy::Config& config, const Container& container,
                              DiskBook& book) {
     Walls walls;
-    TRY_ASSIGN(walls.cgroup_, CgroupLimits::prepare(plan.cgroup, container));
-    if (plan.shm_size) {
-        TRY_ASSIGN(walls.shm_, Shm::prepare(*plan.shm_size, container));
-    }
-    if (!plan.segments.empty()) {
-        TRY_ASSIGN(walls.segments_, Segments::prepare(plan.segments, container));
-    }
-    if (plan.disk()) { // last: it labels the layer
-        walls.disk_asked_ = plan.disk_size ? *plan.disk_size : *plan.disk_inodes;
-        auto disk = prepare_disk(plan, config, container, book);
-        if (!disk) {
-            return std::unexpected(walls.disk_asked_.explain(std::move(disk).error()));
-        }
-        walls.disk_ = *std::move(disk);
-    }
+    walls.config_ = &config;
+    TRY(walls.prepare_all(plan, container, book));
     return walls;
 }
 
+Result<void> Walls::prepare_all(const policy::Plan& plan, const Container& container, DiskBook& book) {
+    using oci::Resource;
+    TRY(prepare_cgroup(plan.cgroup, container));
+    if (plan.shm_size) {
+        TRY(tolerate(Resource::shm, keep(Shm::prepare(*plan.shm_size, container), shm_)));
+    }
+    if (!plan.segments.empty()) {
+        TRY(tolerate(Resource::segment, keep(Segments::prepare(plan.segments, container), segments_)));
+    }
+    // Last: it labels the layer.
+    return plan.disk() ? tolerate(Resource::disk, prepare_disk(plan, container, book)) : Result<void>{};
+}
+
+// All at once or, where one cannot be had and may be left out, one more each time: v1's depend on each other.
+Result<void> Walls::prepare_cgroup(const std::vector<oci::Setting>& settings, const Container& container) {
+    auto all = keep(CgroupLimits::prepare(settings, config_->cgroup, container), cgroup_);
+    if (all || !config_->on_error.warns(oci::Resource::cgroup)) {
+        return all;
+    }
+    std::vector<oci::Setting> had;
+    for (const auto& setting : settings) {
+        had.push_back(setting);
+        const auto before = left_out_.size();
+        TRY(tolerate(oci::Resource::cgroup, keep(CgroupLimits::prepare(had, config_->cgroup, container), cgroup_)));
+        if (left_out_.size() > before) {
+            had.pop_back();
+        }
+    }
+    return {};
+}
+
+Result<void> Walls::prepare_disk(const policy::Plan& plan, const Container& container, DiskBook& book) {
+    disk_asked_ = plan.disk_size ? *plan.disk_size : *plan.disk_inodes;
+    auto layer = find_layer(container);
+    auto disk = layer ? DiskLimit::prepare(*std::move(layer), disk_request(plan, container), config_->disk, book)
+                      : std::unexpected(std::move(layer).error());
+    if (!disk) {
+        return std::unexpected(disk_asked_.explain(std::move(disk).error()));
+    }
+    disk_ = *std::move(disk);
+    return {};
+}
+
+Result<void> Walls::tolerate(oci::Resource resource, Result<void> done) {
+    if (done || is_verdict(done.error()) || !config_->on_error.warns(resource)) {
+        return done;
+    }
+    left_out_.push_back({.resource = resource, .reason = std::move(done).error().what});
+    return {};
+}
+
+// The same of what was half put up: what cannot be taken back stays an error.
+template <typename Undo>
+Result<void> Walls::tolerate(oci::Resource resource, Result<void> done, Undo undo) {
+    const bool failed = !done.has_value();
+    TRY(tolerate(resource, std::move(done)));
+    return failed ? undo() : Result<void>{};
+}
+
 void Walls::write_into(ledger::Receipt& receipt) const {
+    receipt.left_out = left_out_;
     receipt.cgroup = cgroup_.record();
-    if (shm_) {
+    if (shm_ && shm_->does_something()) {
         receipt.shm = shm_->record();
     }
     if (disk_) {
@@ -91,16 +148,39 @@ void Walls::write_into(ledger::Receipt& receipt) const {
 }
 
 Result<void> Walls::put_up(const Container& container, DiskBook& book, SegmentBook& segments) {
-    TRY(cgroup_.apply());
-    if (shm_) {
-        TRY(shm_->apply(container));
+    using oci::Resource;
+    TRY(tolerate(Resource::cgroup, cgroup_.apply(), [&] {
+        auto undone = cgroup_.undo();
+        cgroup_ = {};
+        return undone;
+    }));
+    if (shm_ && shm_->does_something()) {
+        TRY(tolerate(Resource::shm, shm_->apply(container), [&] {
+            auto undone = shm_->undo();
+            shm_.reset();
+            return undone;
+        }));
     }
     if (disk_) {
-        if (auto limited = disk_->apply(book); !limited) {
-            return std::unexpected(disk_asked_.explain(std::move(limited).error()));
-        }
+        TRY(tolerate(Resource::disk, put_up_disk(book), [&] {
+            auto undone = disk_->undo(book);
+            disk_.reset();
+            return undone;
+        }));
     }
-    return segments_ ? segments_->apply(container, segments) : Result<void>{};
+    if (segments_) {
+        TRY(tolerate(Resource::segment, segments_->apply(container, segments), [&] {
+            auto undone = segments_->undo(segments);
+            segments_.reset();
+            return undone;
+        }));
+    }
+    return {};
+}
+
+Result<void> Walls::put_up_disk(DiskBook& book) {
+    auto limited = disk_->apply(book);
+    return limited ? std::move(limited) : std::unexpected(disk_asked_.explain(std::move(limited).error()));
 }
 
 Result<void> Walls::take_down(DiskBook& book, SegmentBook& segments) {
@@ -115,11 +195,17 @@ Result<void> Walls::take_down(DiskBook& book, SegmentBook& segments) {
 }
 
 void Walls::warn(const Container& container, const Report& report) const {
+    for (const auto& one : left_out_) {
+        report.warning("started without: " + one.reason);
+    }
     for (const auto& note : cgroup_.notes()) {
         report.warning(note);
     }
+    for (const auto& note : shm_ ? shm_->notes() : std::vector<std::string>{}) {
+        report.warning(note);
+    }
     auto rooms = segments_ ? segments_->rooms() : std::vector<Segments::Room>{};
-    if (shm_) {
+    if (shm_ && shm_->does_something()) {
         rooms.push_back({.path = "/dev/shm", .size = shm_->record().new_size});
     }
     warn_of_room_above_memory(rooms, container, report);

@@ -14,18 +14,22 @@
 #include "runtime/resources/shm.h"
 
 #include <optional>
+#include <vector>
 
 namespace bulkhead::hook {
 
+// Where the config says `warn` for a resource, what cannot be had of it is left out, and the rest is put up all the
+// same. What is not allowed, or not written as it must be, is an error in any case.
 class Walls {
 public:
     // Whether all of `plan` can be had. Nothing is limited yet; where a layer needs a project id it has one afterwards,
-    // which take_down() takes back.
-    [[nodiscard]] static Result<Walls> prepare(const policy::Plan& plan, const policy::DiskConfig& config,
+    // which take_down() takes back. `config` must outlive the walls.
+    [[nodiscard]] static Result<Walls> prepare(const policy::Plan& plan, const policy::Config& config,
                                                const resources::Container& container, resources::DiskBook& book);
 
     // What is about to be done, for the receipt.
     void write_into(ledger::Receipt& receipt) const;
+    [[nodiscard]] const std::vector<ledger::LeftOut>& left_out() const { return left_out_; }
 
     [[nodiscard]] Result<void> put_up(const resources::Container& container, resources::DiskBook& book,
                                       resources::SegmentBook& segments);
@@ -36,11 +40,24 @@ public:
     void warn(const resources::Container& container, const Report& report) const;
 
 private:
+    [[nodiscard]] Result<void> prepare_all(const policy::Plan& plan, const resources::Container& container,
+                                           resources::DiskBook& book);
+    [[nodiscard]] Result<void> prepare_cgroup(const std::vector<oci::Setting>& settings,
+                                              const resources::Container& container);
+    [[nodiscard]] Result<void> prepare_disk(const policy::Plan& plan, const resources::Container& container,
+                                            resources::DiskBook& book);
+    [[nodiscard]] Result<void> put_up_disk(resources::DiskBook& book);
+    [[nodiscard]] Result<void> tolerate(oci::Resource resource, Result<void> done);
+    template <typename Undo>
+    [[nodiscard]] Result<void> tolerate(oci::Resource resource, Result<void> done, Undo undo);
+
+    const policy::Config* config_ = nullptr;
     resources::CgroupLimits cgroup_;
     std::optional<resources::Shm> shm_;
     std::optional<resources::DiskLimit> disk_;
     std::optional<resources::Segments> segments_;
     oci::Setting disk_asked_; // of its two settings the first
+    std::vector<ledger::LeftOut> left_out_;
 };
 
 } // namespace bulkhead::hook

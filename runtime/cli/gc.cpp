@@ -74,12 +74,12 @@ bool is_problem(const GcItem& item) {
 
 // A config that is bad says nothing of what is to be kept: then all of it stays.
 std::optional<std::vector<std::string>> segments_to_keep(const std::string& config_file) {
-    const auto config = policy::read_config(config_file);
-    if (!config) {
+    const auto reading = policy::read_config(config_file);
+    if (!reading.problems.empty()) {
         return std::nullopt;
     }
     std::vector<std::string> names;
-    for (const auto& segment : config->segments) {
+    for (const auto& segment : reading.config.segments) {
         if (segment.keep) {
             names.push_back(segment.name);
         }

@@ -3,6 +3,7 @@
 
 #include "runtime/ledger/json_parts.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace bulkhead::ledger {
@@ -102,6 +103,36 @@ Result<void> read_segments(const JsonObject& object, Receipt& receipt) {
     return {};
 }
 
+ordered_json left_out_to_json(const LeftOut& left_out) {
+    return {{"resource", oci::name_of(left_out.resource)}, {"reason", left_out.reason}};
+}
+
+Result<LeftOut> left_out_from_json(const JsonValue& value) {
+    TRY_ASSIGN(const auto object, value.object());
+    LeftOut left_out;
+    TRY_ASSIGN(const auto name, object.required_string("resource"));
+    const auto* const known = std::ranges::find(oci::resource_names, name);
+    if (known == oci::resource_names.end()) {
+        return value.malformed("has a resource that is none");
+    }
+    left_out.resource = static_cast<oci::Resource>(known - oci::resource_names.begin());
+    TRY_ASSIGN(left_out.reason, object.required_string("reason"));
+    return left_out;
+}
+
+Result<void> read_left_out(const JsonObject& object, Receipt& receipt) {
+    const auto left_out = object.find("leftOut");
+    if (!left_out) {
+        return {};
+    }
+    TRY_ASSIGN(const auto list, left_out->array());
+    for (const auto& element : list) {
+        TRY_ASSIGN(auto one, left_out_from_json(element));
+        receipt.left_out.push_back(std::move(one));
+    }
+    return {};
+}
+
 Result<void> read_asked(const JsonObject& object, Receipt& receipt) {
     const auto asked = object.find("asked");
     if (!asked) {
@@ -137,6 +168,7 @@ Result<Receipt> parse(std::string_view text) {
     Receipt receipt;
     TRY_ASSIGN(static_cast<Owner&>(receipt), head_from_json(object));
     TRY(read_asked(object, receipt));
+    TRY(read_left_out(object, receipt));
     TRY(read_resources(object, receipt));
     TRY(read_segments(object, receipt));
     return receipt;
@@ -159,6 +191,9 @@ std::string to_json(const Receipt& receipt) {
     }
     for (const auto& write : receipt.cgroup) {
         json["cgroup"].push_back(write_to_json(write));
+    }
+    for (const auto& one : receipt.left_out) {
+        json["leftOut"].push_back(left_out_to_json(one));
     }
     for (const auto& segment : receipt.segments) {
         json["segments"].push_back(segment_to_json(segment));

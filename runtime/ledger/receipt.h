@@ -5,6 +5,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/ledger/owner.h"
+#include "runtime/oci/annotation.h"
 #include "runtime/oci/spec.h"
 #include "runtime/resources/cgroup.h"
 #include "runtime/resources/segments.h"
@@ -25,8 +26,15 @@ struct DiskReference {
     std::string upper; // path of the layer's upper directory
 };
 
+// A wall that could not be put up, where the node config lets a container start without.
+struct LeftOut {
+    oci::Resource resource = oci::Resource::shm;
+    std::string reason;
+};
+
 struct Receipt : Owner {
-    std::vector<oci::Annotation> asked;
+    std::vector<oci::Annotation> asked; // by the container, or by the node config for it: "FILE: defaults.pids-max"
+    std::vector<LeftOut> left_out;
     std::optional<resources::ShmRecord> shm;
     std::optional<DiskReference> disk;
     std::vector<resources::CgroupWrite> cgroup;

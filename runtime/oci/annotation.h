@@ -30,6 +30,12 @@ constexpr std::size_t key_count = 10;
 
 // What a key's value is put on.
 enum class Resource { shm, cgroup, disk, segment };
+constexpr std::size_t resource_count = 4;
+// As the node config and receipts call them.
+constexpr std::array<std::string_view, resource_count> resource_names{"shm", "cgroup", "disk", "segments"};
+[[nodiscard]] constexpr std::string_view name_of(Resource resource) {
+    return resource_names[static_cast<std::size_t>(resource)];
+}
 
 enum class ValueType { bytes, count, boolean, segment };
 

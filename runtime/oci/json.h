@@ -29,6 +29,9 @@ public:
 
     [[nodiscard]] const std::string& name() const { return name_; }
     [[nodiscard]] bool is_null() const { return text_ == "null"; }
+    [[nodiscard]] bool is_object() const { return text_.starts_with('{'); }
+    // The value's own bytes.
+    [[nodiscard]] std::string_view text() const { return text_; }
     [[nodiscard]] Result<std::string> string() const;
     [[nodiscard]] Result<std::int64_t> integer() const;
     [[nodiscard]] Result<std::uint64_t> unsigned_integer() const;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/oci/request.h"
 
+#include "runtime/base/nearest.h"
 #include "runtime/base/quantity.h"
 
 #include <algorithm>
+#include <array>
 
 namespace bulkhead::oci {
 
@@ -15,32 +17,14 @@ std::string named(std::string_view annotation, std::string_view text) {
     return std::string(annotation.substr(0, 128)).append("=").append(in_quotes(text));
 }
 
-// Levenshtein's distance, for short words.
-std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j < row.size(); ++j) {
-        row[j] = j;
-    }
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = std::exchange(row[0], i + 1);
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({replaced, row[j] + 1, row[j + 1] + 1});
-        }
-    }
-    return row.back();
-}
-
 std::string unknown_key_advice(std::string_view name) {
-    constexpr std::size_t longest_name = 64;
-    const auto word = name.substr(0, longest_name);
-    const auto* const nearest =
-        std::ranges::min_element(annotation_keys, {}, [&](const KeyInfo& info) { return distance(word, info.name); });
-    if (distance(word, nearest->name) > nearest->name.size() / 2) {
+    std::array<std::string_view, key_count> names;
+    std::ranges::transform(annotation_keys, names.begin(), &KeyInfo::name);
+    const auto meant = nearest(name, names);
+    if (meant.empty()) {
         return "unknown annotation; bulkhead-annotations(7) lists those there are";
     }
-    return std::string("unknown annotation; the nearest known one is ").append(our_prefix).append(nearest->name);
+    return std::string("unknown annotation; the nearest known one is ").append(our_prefix).append(meant);
 }
 
 // The grammar of Kubernetes container names and of runtimes' ids alike.
@@ -50,7 +34,7 @@ bool is_container_name(std::string_view name) {
     return !name.empty() && name.size() <= longest_name && name.find_first_not_of(characters) == std::string_view::npos;
 }
 
-Result<std::uint64_t> parse_value(const KeyInfo& info, std::string_view text) {
+Result<std::uint64_t> parse_number(const KeyInfo& info, std::string_view text) {
     switch (info.type) {
     case ValueType::bytes: {
         TRY_ASSIGN(const auto bytes, parse_bytes(text));
@@ -68,21 +52,6 @@ Result<std::uint64_t> parse_value(const KeyInfo& info, std::string_view text) {
         break; // its value is no number
     }
     return fail(Code::internal, "a value type without a parser");
-}
-
-Result<std::uint64_t> parse_in_range(const KeyInfo& info, std::string_view text) {
-    TRY_ASSIGN(const auto value, parse_value(info, text));
-    if (value == 0 && info.least > 0) {
-        return fail(Code::invalid_annotation, "is 0, which would be no limit or no room; write more or leave it out");
-    }
-    if (value < info.least) {
-        return fail(Code::invalid_annotation, "is too little; write at least " + std::to_string(info.least));
-    }
-    if (value > info.most) {
-        return fail(Code::invalid_annotation,
-                    "is more than the kernel takes; write at most " + std::to_string(info.most));
-    }
-    return value;
 }
 
 struct ParsedKey {
@@ -137,7 +106,8 @@ Result<void> take_setting(Request& request, const Annotation& annotation,
                     .annotation = annotation.key,
                     .text = annotation.value,
                     .value = 0,
-                    .for_one_container = !key.bare};
+                    .for_one_container = !key.bare,
+                    .file = {}};
     if (segment) {
         TRY_ASSIGN(auto options, parse_segment_options(annotation.value));
         TRY_ASSIGN(const auto ours, is_ours(key, container_name));
@@ -149,7 +119,7 @@ Result<void> take_setting(Request& request, const Annotation& annotation,
                           "is one segment too many; a container can have " + std::to_string(most_segments))
                    : Result<void>{};
     }
-    TRY_ASSIGN(setting.value, parse_in_range(*key.info, annotation.value));
+    TRY_ASSIGN(setting.value, parse_value(setting.key, annotation.value));
     TRY_ASSIGN(const auto ours, is_ours(key, container_name));
     if (ours) {
         request.set(std::move(setting));
@@ -159,11 +129,32 @@ Result<void> take_setting(Request& request, const Annotation& annotation,
 
 } // namespace
 
-std::unexpected<Error> Setting::refuse(Code code, std::string_view what) const {
-    return fail(code, named(annotation, text).append(": ").append(what));
+Result<std::uint64_t> parse_value(Key key, std::string_view text) {
+    const auto& info = info_of(key);
+    TRY_ASSIGN(const auto value, parse_number(info, text));
+    if (value == 0 && info.least > 0) {
+        return fail(Code::invalid_annotation, "is 0, which would be no limit or no room; write more or leave it out");
+    }
+    if (value < info.least) {
+        return fail(Code::invalid_annotation, "is too little; write at least " + std::to_string(info.least));
+    }
+    if (value > info.most) {
+        return fail(Code::invalid_annotation,
+                    "is more than the kernel takes; write at most " + std::to_string(info.most));
+    }
+    return value;
 }
 
-Error Setting::explain(Error error) const { return std::move(error).in(named(annotation, text)); }
+std::string Setting::name() const { return is_default() ? file + ": " + annotation : annotation; }
+
+std::unexpected<Error> Setting::refuse(Code code, std::string_view what) const {
+    return std::unexpected(explain({.code = code, .what = std::string(what)}));
+}
+
+Error Setting::explain(Error error) const {
+    auto about = std::move(error).in(named(annotation, text));
+    return is_default() ? std::move(about).in(file) : about;
+}
 
 void Request::set(Setting setting) {
     auto& place = settings_[static_cast<std::size_t>(setting.key)];

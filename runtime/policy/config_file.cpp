@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/policy/config_file.h"
 
+#include "runtime/policy/config_parts.h"
+#include "runtime/policy/config_tree.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/listing.h"
+#include "runtime/sys/path.h"
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <sys/stat.h>
 
 namespace bulkhead::policy {
@@ -16,71 +20,126 @@ constexpr std::size_t longest_config = 1UL << 20U;
 
 bool is_missing(const Error& error) { return error.number == ENOENT || error.number == ENOTDIR; }
 
-std::unexpected<Error> bad(std::string what) { return fail(Code::bad_config, std::move(what)); }
-
-Result<void> require_roots_alone(BorrowedFd file, const std::string& path) {
+// Who may write a file or directory of the config: nobody but root.
+Result<void> require_roots_alone(BorrowedFd file) {
     constexpr mode_t writable_by_others = S_IWGRP | S_IWOTH;
     TRY_ASSIGN(const auto status, sys::status_of(file));
-    if (status.owner != 0 || (status.mode & writable_by_others) != 0) {
-        return bad(path + " is not root's alone to write; chown root and chmod go-w it");
-    }
-    return {};
+    return status.owner == 0 && (status.mode & writable_by_others) == 0
+               ? Result<void>{}
+               : fail(Code::bad_config, "is not root's alone to write; chown root and chmod go-w it");
 }
 
-// Of the path that the open file has now: what was a symlink is resolved in it.
-Result<void> require_roots_directories(BorrowedFd file) {
-    TRY_ASSIGN(auto path, sys::path_of(file));
-    while (path.size() > 1) {
-        path.erase(path.rfind('/'));
-        if (path.empty()) {
-            path = "/";
+// Reads the files of a config, and keeps what is wrong with them.
+class ConfigFiles {
+public:
+    explicit ConfigFiles(ConfigReading& reading) : reading_(reading) {}
+
+    // The main file, then the drop-ins.
+    ConfigTree read(const std::string& path) {
+        ConfigTree tree;
+        merge(path, tree);
+        for (const auto& name : drop_ins(path + ".d")) {
+            merge(path + ".d/" + name, tree);
         }
-        TRY_ASSIGN(const auto directory, sys::open_at(sys::working_directory, path, O_PATH | O_DIRECTORY));
-        TRY(require_roots_alone(directory.borrow(), path));
+        return tree;
     }
-    return {};
-}
 
-Result<std::string> read_checked(BorrowedFd file, const std::string& path) {
-    TRY_ASSIGN(const auto status, sys::status_of(file));
-    if (!S_ISREG(status.mode)) {
-        return bad(path + " is not a regular file");
+private:
+    void problem(const std::string& file, std::string reason) {
+        reading_.problems.push_back({.file = file, .path = "", .reason = std::move(reason)});
     }
-    TRY(require_roots_alone(file, path));
-    TRY(require_roots_directories(file));
-    return in_context(path, sys::read_all(file, longest_config));
-}
 
-Result<void> require_no_drop_ins(const std::string& path) {
-    const auto directory = sys::open_at(sys::working_directory, path + ".d", O_RDONLY | O_DIRECTORY);
-    if (!directory) {
-        return is_missing(directory.error()) ? Result<void>{} : std::unexpected(directory.error());
+    // nullopt where it is not there, or cannot be had: that is a problem.
+    std::optional<UniqueFd> open(const std::string& path, int flags) {
+        auto file = sys::open_without_symlinks(path, flags | O_NONBLOCK | O_NOCTTY);
+        if (file) {
+            return *std::move(file);
+        }
+        if (file.error().number == ELOOP) {
+            problem(path, "is a symlink, or lies behind one; put the file itself there");
+        } else if (!is_missing(file.error())) {
+            problem(path, file.error().what);
+        }
+        return std::nullopt;
     }
-    TRY_ASSIGN(const auto names, sys::list_directory(directory->borrow()));
-    if (std::ranges::any_of(names, [](const std::string& name) { return name.ends_with(".json"); })) {
-        return bad(path + ".d: this version of bulkhead reads no drop-ins; put all into " + path);
-    }
-    return {};
-}
 
-Result<Config> read(const std::string& path) {
-    TRY(require_no_drop_ins(path));
-    const auto file = sys::open_at(sys::working_directory, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    if (!file) {
-        return is_missing(file.error()) ? Result<Config>(Config{}) : std::unexpected(file.error());
+    void merge(const std::string& path, ConfigTree& tree) {
+        const auto file = open(path, O_RDONLY);
+        if (!file) {
+            return;
+        }
+        reading_.files.push_back(path);
+        if (!is_trusted(file->borrow(), path, S_IFREG)) {
+            return;
+        }
+        const auto text = sys::read_all(file->borrow(), longest_config);
+        auto patch = text ? ConfigTree::parse(*text, path) : std::unexpected(text.error());
+        if (patch) {
+            tree.merge(*std::move(patch));
+        } else {
+            problem(path, patch.error().what);
+        }
     }
-    TRY_ASSIGN(const auto text, read_checked(file->borrow(), path));
-    return in_context(path, parse_config(text));
-}
+
+    // A dot file is an editor's.
+    std::vector<std::string> drop_ins(const std::string& directory) {
+        const auto opened = open(directory, O_RDONLY | O_DIRECTORY);
+        if (!opened || !is_trusted(opened->borrow(), directory, S_IFDIR)) {
+            return {};
+        }
+        auto names = sys::list_directory(opened->borrow());
+        if (!names) {
+            problem(directory, names.error().what);
+            return {};
+        }
+        std::erase_if(*names,
+                      [](const std::string& name) { return name.starts_with('.') || !name.ends_with(".json"); });
+        std::ranges::sort(*names);
+        return *std::move(names);
+    }
+
+    // Whether it is of this type and root's alone to write, and so is every directory above it.
+    bool is_trusted(BorrowedFd file, std::string path, mode_t type) {
+        const auto status = sys::status_of(file);
+        if (!status || (status->mode & S_IFMT) != type) {
+            problem(path, status ? "is not a regular file" : status.error().what);
+            return false;
+        }
+        auto alone = require_roots_alone(file);
+        while (alone && path.size() > 1) {
+            path.erase(std::max<std::size_t>(path.rfind('/'), 1));
+            const auto directory = sys::open_at(sys::working_directory, path, O_PATH | O_DIRECTORY);
+            alone = directory ? require_roots_alone(directory->borrow()) : std::unexpected(directory.error());
+        }
+        if (!alone) {
+            problem(path, alone.error().what);
+        }
+        return alone.has_value();
+    }
+
+    ConfigReading& reading_;
+};
 
 } // namespace
 
-Result<Config> read_config(const std::string& path) {
-    auto config = read(path);
-    if (!config) {
-        config.error().code = Code::bad_config;
+ConfigReading read_config(const std::string& path) {
+    ConfigReading reading;
+    const auto tree = ConfigFiles(reading).read(path);
+    ConfigReader reader;
+    reading.config = read_tree(reader, tree);
+    std::ranges::move(reader.problems(), std::back_inserter(reading.problems));
+    return reading;
+}
+
+Result<Config> ConfigReading::sound() && {
+    if (problems.empty()) {
+        return std::move(config);
     }
-    return config;
+    auto error = problems.front().error();
+    if (problems.size() > 1) {
+        error.what += " (and " + std::to_string(problems.size() - 1) + " more: see bulkhead check-config)";
+    }
+    return std::unexpected(std::move(error));
 }
 
 } // namespace bulkhead::policy

@@ -3,14 +3,28 @@
 
 #include "runtime/base/error.h"
 #include "runtime/policy/config.h"
+#include "runtime/policy/config_reader.h"
 
 #include <string>
+#include <vector>
 
 namespace bulkhead::policy {
 
-// Reads the node config at `path`; defaults where there is none. It is the word of whoever is root on the node, so it
-// must be a regular file that is root's and that nobody else can write to, and so must every directory above it.
-// Code::bad_config, with the path. Drop-ins in PATH.d are not read by this version: where there is one, an error.
-[[nodiscard]] Result<Config> read_config(const std::string& path);
+// What there is to read, and what is wrong with it.
+struct ConfigReading {
+    Config config; // as far as it is sound
+    std::vector<std::string> files;
+    std::vector<ConfigProblem> problems;
+
+    // The config, where it is sound. Else the first problem (Code::bad_config) and how many more there are: a part that
+    // is not understood might have been the one that says no.
+    [[nodiscard]] Result<Config> sound() &&;
+};
+
+// Reads the node config at `path` (absolute) and, where there are any, the drop-ins PATH.d/*.json in the order of their
+// names, merged as RFC 7396 says; what there is none of has its defaults. They are the word of whoever is root on the
+// node: each must be a regular file that is root's and that nobody else can write to, and so must every directory above
+// it; none of them may be a symlink.
+[[nodiscard]] ConfigReading read_config(const std::string& path);
 
 } // namespace bulkhead::policy

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/policy/segments.h"
 
+#include "runtime/base/glob.h"
 #include "runtime/base/quantity.h"
 
 #include <algorithm>
@@ -14,43 +15,8 @@ using oci::SegmentSetting;
 constexpr std::string_view kubernetes_scope = "k8s/";
 constexpr std::uint64_t smallest_page = 4096;
 
-// "*" is any run of characters, "?" any one.
-bool matches(std::string_view glob, std::string_view text) {
-    std::size_t at = 0;
-    std::size_t in_text = 0;
-    std::size_t star = std::string_view::npos;
-    std::size_t after_star = 0;
-    while (in_text < text.size()) {
-        if (at < glob.size() && glob[at] == '*') {
-            star = at++;
-            after_star = in_text;
-        } else if (at < glob.size() && (glob[at] == '?' || glob[at] == text[in_text])) {
-            ++at;
-            ++in_text;
-        } else if (star != std::string_view::npos) {
-            at = star + 1;
-            in_text = ++after_star;
-        } else {
-            return false;
-        }
-    }
-    return glob.find_first_not_of('*', at) == std::string_view::npos;
-}
-
 bool any_matches(const std::vector<std::string>& globs, std::string_view text) {
-    return std::ranges::any_of(globs, [&](const std::string& glob) { return matches(glob, text); });
-}
-
-// Whose segments these are: a namespace's, or local_namespace.
-Result<std::string> owner_of(const oci::Engine& engine) {
-    if (engine.family == oci::Family::none) {
-        return std::string(local_namespace);
-    }
-    if (!engine.kubernetes_namespace) {
-        return fail(Code::malformed_input, "the engine's annotations do not tell the pod's namespace, which a segment "
-                                           "belongs to");
-    }
-    return *engine.kubernetes_namespace;
+    return std::ranges::any_of(globs, [&](const std::string& glob) { return glob_matches(glob, text); });
 }
 
 Result<void> check_declared(const SegmentSetting& asked, const DeclaredSegment& declared, std::string_view owner) {
@@ -86,6 +52,10 @@ Result<void> check_size(const SegmentSetting& asked, Bytes most, std::string_vie
     return {};
 }
 
+Result<void> check_size(const SegmentSetting& asked, const Maximum& max) {
+    return check_size(asked, Bytes{max.value}, max.origin);
+}
+
 // Inodes are memory of the kernel's, outside of the size: no more than it gives a tmpfs without a word.
 Result<void> check_inodes(const SegmentSetting& asked, Bytes ram) {
     const Count most{ram.value / 2 / smallest_page};
@@ -96,34 +66,47 @@ Result<void> check_inodes(const SegmentSetting& asked, Bytes ram) {
     return {};
 }
 
-Result<void> plan_declared(SegmentPlan& plan, const DeclaredSegment& declared, const std::string& owner, Bytes ram) {
-    TRY(check_declared(plan.asked, declared, owner));
+// What one container's segments are planned with.
+struct Ground {
+    std::string owner; // a namespace, or local_namespace
+    const Maximum& max;
+    const std::optional<Maximum>& total;
+    Bytes ram;
+};
+
+Result<void> plan_declared(SegmentPlan& plan, const DeclaredSegment& declared, const Ground& ground) {
+    TRY(check_declared(plan.asked, declared, ground.owner));
     plan.place.scope = "node";
     plan.keep = declared.keep;
-    plan.shapes = any_matches(declared.writers, owner);
+    plan.shapes = any_matches(declared.writers, ground.owner);
     if (!declared.size) {
-        return check_size(plan.asked, Bytes{ram.value / 2}, "half of the node's RAM");
+        return check_size(plan.asked, ground.max);
     }
-    plan.size = declared.size->of(ram);
+    plan.size = Bytes{declared.size->of(ground.ram)};
     plan.declared_size = true;
+    if (!ground.max.built_in && plan.size->value > ground.max.value) {
+        plan.size = Bytes{ground.max.value};
+        return check_size(plan.asked, ground.max);
+    }
     return check_size(plan.asked, *plan.size, "the segment's size in the node config");
 }
 
-Result<SegmentPlan> plan_one(const SegmentSetting& asked, const DeclaredSegment* declared, const std::string& owner,
-                             Bytes ram) {
-    TRY(check_inodes(asked, ram));
-    SegmentPlan plan{.asked = asked, .place = {}, .size = asked.options.size, .inodes = asked.options.inodes};
+Result<SegmentPlan> plan_one(const SegmentSetting& asked, const DeclaredSegment* declared, const Ground& ground) {
+    TRY(check_inodes(asked, ground.ram));
+    SegmentPlan plan{
+        .asked = asked, .place = {}, .size = asked.options.size, .inodes = asked.options.inodes, .total = {}};
     plan.place.name = asked.name;
     if (declared != nullptr) {
-        TRY(plan_declared(plan, *declared, owner, ram));
+        TRY(plan_declared(plan, *declared, ground));
         return plan;
     }
-    plan.place.scope = owner == local_namespace ? "local" : std::string(kubernetes_scope) + owner;
+    plan.place.scope = ground.owner == local_namespace ? "local" : std::string(kubernetes_scope).append(ground.owner);
+    plan.total = ground.total;
     if (asked.options.exec) {
         return asked.refuse(Code::not_allowed, "exec needs a segment that the node config declares with exec; leave "
                                                "it out");
     }
-    TRY(check_size(asked, Bytes{ram.value / 2}, "half of the node's RAM"));
+    TRY(check_size(asked, ground.max));
     return plan;
 }
 
@@ -164,17 +147,21 @@ std::optional<SegmentPlace> parse_segment_place(std::string_view path) {
 }
 
 Result<std::vector<SegmentPlan>> plan_segments(const oci::Request& request,
-                                               const std::vector<DeclaredSegment>& declared, const oci::Engine& engine,
-                                               Bytes ram) {
+                                               const std::vector<DeclaredSegment>& declared, const Allowance& allowance,
+                                               const oci::Engine& engine, Bytes ram) {
     std::vector<SegmentPlan> plans;
     if (request.segments().empty()) {
         return plans;
     }
     TRY(check_paths(request));
-    TRY_ASSIGN(const auto owner, owner_of(engine));
+    TRY_ASSIGN(auto owner, namespace_of(engine));
+    const Ground ground{.owner = std::move(owner),
+                        .max = *allowance.max(oci::Key::segment),
+                        .total = allowance.segments_total,
+                        .ram = ram};
     for (const auto& asked : request.segments()) {
         const auto found = std::ranges::find(declared, asked.name, &DeclaredSegment::name);
-        TRY_ASSIGN(auto plan, plan_one(asked, found == declared.end() ? nullptr : &*found, owner, ram));
+        TRY_ASSIGN(auto plan, plan_one(asked, found == declared.end() ? nullptr : &*found, ground));
         plans.push_back(std::move(plan));
     }
     return plans;

@@ -6,6 +6,7 @@
 #include "runtime/base/units.h"
 #include "runtime/oci/engine.h"
 #include "runtime/oci/request.h"
+#include "runtime/policy/allowance.h"
 #include "runtime/policy/config.h"
 
 #include <optional>
@@ -32,18 +33,21 @@ struct SegmentPlace {
 struct SegmentPlan {
     oci::SegmentSetting asked;
     SegmentPlace place;
-    std::optional<Bytes> size;   // to be made with, or grown to
-    bool declared_size = false;  // that is the operator's
-    std::optional<Count> inodes; // as asked
-    bool keep = false;           // when the last member has gone
-    bool shapes = true;          // what it says of mode, owner and so on counts; not from a reader of a declared one
+    std::optional<Bytes> size;    // to be made with, or grown to
+    bool declared_size = false;   // that is the operator's
+    std::optional<Count> inodes;  // as asked
+    bool keep = false;            // when the last member has gone
+    bool shapes = true;           // what it says of mode, owner and so on counts; not from a reader of a declared one
+    std::optional<Maximum> total; // of all segments of its scope; the node's own have none
 };
 
-// The segments of `request`, each within what the node allows: without a declaration at most half of `ram` each, and no
-// exec. Code::not_allowed for what it does not, Code::invalid_annotation for paths that do not go together,
-// Code::malformed_input where the pod's namespace is not known.
+// The segments of `request`, each within what the node allows; no exec without a declaration that says so. What a
+// declared one's size exceeds of a configured maximum is cut off. Code::not_allowed for what the node does not allow,
+// Code::invalid_annotation for paths that do not go together, Code::malformed_input where the pod's namespace is not
+// known.
 [[nodiscard]] Result<std::vector<SegmentPlan>> plan_segments(const oci::Request& request,
                                                              const std::vector<DeclaredSegment>& declared,
-                                                             const oci::Engine& engine, Bytes ram);
+                                                             const Allowance& allowance, const oci::Engine& engine,
+                                                             Bytes ram);
 
 } // namespace bulkhead::policy

@@ -99,8 +99,10 @@ Result<CgroupPlace> own_place(const std::string& container_text, const std::stri
 // Collects what is to be written, setting by setting.
 class CgroupLimits::Preparation {
 public:
-    Preparation(const Container& container, std::string cgroup_text, std::string our_cgroup_text)
-        : container_(container), cgroup_text_(std::move(cgroup_text)), our_cgroup_text_(std::move(our_cgroup_text)) {}
+    Preparation(const policy::CgroupConfig& config, const Container& container, std::string cgroup_text,
+                std::string our_cgroup_text)
+        : config_(config), container_(container), cgroup_text_(std::move(cgroup_text)),
+          our_cgroup_text_(std::move(our_cgroup_text)) {}
 
     Result<CgroupLimits> run(const std::vector<Setting>& settings) {
         for (const auto& setting : settings) {
@@ -158,8 +160,7 @@ private:
         const auto wanted = as_kernel_keeps_it(setting);
         TRY_ASSIGN(const auto old_text, read(place, file));
         TRY_ASSIGN(const auto old_limit, parse_limit(old_text));
-        const bool protection = setting.key == Key::memory_low; // 0 where the engine set none: to be raised
-        if (protection ? old_limit == wanted : holds(old_limit, wanted)) {
+        if (stays(setting, old_limit, wanted)) {
             const bool scope_above = unit && unit->path == place.path && !leaf_is(place);
             if (old_limit < wanted && !scope_above) { // there it is systemd's DefaultTasksMax, not the engine's
                 note_kept(setting, *old_limit);
@@ -173,11 +174,25 @@ private:
         return {};
     }
 
+    // memory-low is a protection: 0 where the engine set none, and to be raised.
+    [[nodiscard]] bool stays(const Setting& setting, Limit old_limit, std::uint64_t wanted) const {
+        if (setting.key == Key::memory_low) {
+            return old_limit == wanted || (setting.is_default() && old_limit != 0);
+        }
+        return may_raise(setting) ? old_limit == wanted : holds(old_limit, wanted);
+    }
+
+    [[nodiscard]] bool may_raise(const Setting& setting) const { return config_.allow_raise && !setting.is_default(); }
+
     [[nodiscard]] bool leaf_is(const CgroupPlace& place) const {
         return sys::find_cgroup(cgroup_text_, place.controller) == place;
     }
 
+    // Nobody asked for a default.
     void note_kept(const Setting& setting, std::uint64_t engines) {
+        if (setting.is_default()) {
+            return;
+        }
         limits_.notes_.push_back(
             setting.explain({.what = "kept at the engine's " + amount(setting.key, engines)}).what);
     }
@@ -210,11 +225,12 @@ private:
         }
         const std::size_t before = limits_.writes_.size();
         TRY(add_limit(setting, knob.v1_file, place, unit));
-        const bool lowered = limits_.writes_.size() > before;
-        return setting.key == Key::memory_max && lowered ? keep_v1_swap(setting, place) : Result<void>{};
+        const bool changed = limits_.writes_.size() > before;
+        return setting.key == Key::memory_max && changed ? keep_v1_swap(setting, place) : Result<void>{};
     }
 
-    // v1 limits memory and swap together: with memory alone lowered, as much more swap could be used.
+    // v1 limits memory and swap together: with memory alone lowered, as much more swap could be used; and it cannot be
+    // raised above the two together, so that these come first then.
     Result<void> keep_v1_swap(const Setting& setting, const CgroupPlace& place) {
         const auto old_text = read(place, "memory.memsw.limit_in_bytes");
         if (!old_text && old_text.error().code == Code::unsupported) {
@@ -226,9 +242,13 @@ private:
         if (!old_sum || !old_memory || *old_sum < *old_memory) {
             return {};
         }
+        const auto wanted = as_kernel_keeps_it(setting);
         const auto swap = *old_sum - *old_memory;
-        return add_write(place, "memory.memsw.limit_in_bytes", *old_text,
-                         std::to_string(as_kernel_keeps_it(setting) + swap));
+        TRY(add_write(place, "memory.memsw.limit_in_bytes", *old_text, std::to_string(wanted + swap)));
+        if (wanted > *old_memory) {
+            std::swap(limits_.writes_.back(), *(limits_.writes_.end() - 2)); // both are asked for by `setting`
+        }
+        return {};
     }
 
     // Needs the memory limit that will be in force: memory-max comes before memory-swap-max in the table of keys.
@@ -243,7 +263,7 @@ private:
         const auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
         const auto swap = as_kernel_keeps_it(setting);
         const auto wanted = swap > most - *memory ? most : *memory + swap;
-        if (holds(old_sum, wanted)) {
+        if (may_raise(setting) ? old_sum == wanted : holds(old_sum, wanted)) {
             if (*old_sum < wanted) {
                 note_kept(setting, *old_sum - std::min(*memory, *old_sum));
             }
@@ -313,6 +333,7 @@ private:
         return text;
     }
 
+    const policy::CgroupConfig& config_;
     const Container& container_;
     std::string cgroup_text_; // /proc/PID/cgroup of the container, and of this process
     std::string our_cgroup_text_;
@@ -320,13 +341,14 @@ private:
     CgroupLimits limits_;
 };
 
-Result<CgroupLimits> CgroupLimits::prepare(const std::vector<Setting>& settings, const Container& container) {
+Result<CgroupLimits> CgroupLimits::prepare(const std::vector<Setting>& settings, const policy::CgroupConfig& config,
+                                           const Container& container) {
     if (settings.empty()) {
         return CgroupLimits{};
     }
     TRY_ASSIGN(auto text, container.process.cgroup());
     TRY_ASSIGN(auto our_text, sys::own_cgroup());
-    return Preparation(container, std::move(text), std::move(our_text)).run(settings);
+    return Preparation(config, container, std::move(text), std::move(our_text)).run(settings);
 }
 
 Result<void> CgroupLimits::write(const CgroupWrite& what, const std::string& value) const {

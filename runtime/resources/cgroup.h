@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory and pids limits of a container's cgroup, on v2, v1 and both at once.
 //
-// Limits are only tightened: what the engine set below the value asked for stays, and is told as a note. Under
-// systemd's driver the unit is told too, so that the values survive a daemon-reload.
+// Limits are only tightened: what the engine set below the value asked for stays, and is told as a note, unless the
+// node config lets a container raise it; a default never does. Under systemd's driver the unit is told too, so that the
+// values survive a daemon-reload.
 #pragma once
 
 #include "runtime/base/error.h"
 #include "runtime/oci/request.h"
+#include "runtime/policy/config.h"
 #include "runtime/resources/container.h"
 #include "runtime/resources/systemd.h"
 #include "runtime/sys/cgroup.h"
@@ -33,7 +35,7 @@ public:
     // Looks at what is there and at whether it can be done; writes nothing. Code::busy: more is in use than would be
     // allowed. Code::unsupported: the kernel or the engine has no such limit here.
     [[nodiscard]] static Result<CgroupLimits> prepare(const std::vector<oci::Setting>& settings,
-                                                      const Container& container);
+                                                      const policy::CgroupConfig& config, const Container& container);
 
     [[nodiscard]] const std::vector<CgroupWrite>& record() const { return writes_; }
     // What an operator should know though nothing failed: values kept at the engine's.

@@ -105,18 +105,31 @@ Result<Shm> Shm::look(const oci::Setting& size, const Container& container) {
     if (opened) {
         TRY_ASSIGN(place, sys::place_of(opened->borrow()));
     }
+    if (!place.mount_root && size.is_default()) {
+        return shm;
+    }
     if (!place.mount_root) {
         TRY_ASSIGN(shm.parent_, open_parent(root.borrow(), container));
         shm.record_.new_size = round_up(Bytes{size.value}, sys::page_size());
         return shm;
     }
-    shm.root_ = *std::move(opened);
-    TRY(require_containers_own_kind(container, place));
+    if (auto own = require_containers_own_kind(container, place); !own) {
+        if (!size.is_default() || own.error().code == Code::system) {
+            return std::unexpected(std::move(own).error());
+        }
+        shm.notes_.push_back(size.explain(std::move(own).error()).what);
+        return shm;
+    }
     shm.record_.shared = is_shared(container);
     if (shm.record_.shared && size.for_one_container) {
         return unsupported("/dev/shm is shared by the pod, so it has one size; use the key without /CONTAINER");
     }
-    TRY_ASSIGN(const auto use, sys::tmpfs_use(shm.root_.borrow()));
+    TRY_ASSIGN(const auto use, sys::tmpfs_use(opened->borrow()));
+    const bool small_enough = use.size.value != 0 && use.size <= round_up(Bytes{size.value}, use.page);
+    if (size.is_default() && small_enough) {
+        return shm;
+    }
+    shm.root_ = *std::move(opened);
     shm.record_.device = place.device;
     shm.record_.old_size = use.size;
     shm.record_.new_size = round_up(Bytes{size.value}, use.page);

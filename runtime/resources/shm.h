@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <string>
 #include <sys/types.h>
+#include <vector>
 
 namespace bulkhead::resources {
 
@@ -31,9 +32,16 @@ public:
     // Looks at what is there and at whether `size` can be had; changes nothing. Errors, here and of apply(), name it.
     // Code::busy: more is in use already. Code::unsupported: no tmpfs, a symlink, or one of the cases named in the
     // message.
+    //
+    // A default is for what the engine made for the container and gave more: it makes nothing larger, and no mount
+    // where there is none; what is somebody else's it leaves alone.
     [[nodiscard]] static Result<Shm> prepare(const oci::Setting& size, const Container& container);
 
+    // False where there is nothing to do.
+    [[nodiscard]] bool does_something() const { return root_.valid() || parent_.valid(); }
     [[nodiscard]] const ShmRecord& record() const { return record_; }
+    // What an operator should know though nothing failed.
+    [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
     // Sets the size, or mounts a tmpfs where the container has none.
     [[nodiscard]] Result<void> apply(const Container& container);
@@ -52,6 +60,7 @@ private:
     bool made_directory_ = false;
     ShmRecord record_;
     oci::Setting asked_;
+    std::vector<std::string> notes_;
 };
 
 // Gives the old size back after the container is gone, if what is mounted at the recorded source is still that tmpfs

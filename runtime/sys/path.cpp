@@ -2,6 +2,7 @@
 #include "runtime/sys/path.h"
 
 #include "runtime/sys/call.h"
+#include "runtime/sys/file.h"
 
 #include <cstdint>
 #include <fcntl.h>
@@ -11,9 +12,10 @@
 namespace bulkhead::sys {
 
 namespace {
-Result<UniqueFd> open_resolving(BorrowedFd root, const std::string& path, std::uint64_t resolve) {
+Result<UniqueFd> open_resolving(BorrowedFd root, const std::string& path, std::uint64_t resolve,
+                                int flags = O_PATH | O_DIRECTORY) {
     open_how how{};
-    how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    how.flags = static_cast<unsigned>(flags | O_CLOEXEC);
     how.resolve = resolve | RESOLVE_NO_MAGICLINKS;
     // EAGAIN: a rename or a mount raced with "..", the kernel could not tell whether it stayed inside. Bounded, since
     // whoever races can go on for ever.
@@ -36,6 +38,10 @@ Result<UniqueFd> open_directory_in(BorrowedFd root, const std::string& path, Sym
 
 Result<UniqueFd> open_directory_on_same_mount(BorrowedFd directory, const std::string& name) {
     return open_resolving(directory, name, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+}
+
+Result<UniqueFd> open_without_symlinks(const std::string& path, int flags) {
+    return open_resolving(working_directory, path, RESOLVE_NO_SYMLINKS, flags);
 }
 
 } // namespace bulkhead::sys

@@ -20,4 +20,8 @@ enum class Symlinks : bool { follow_inside, refuse };
 // where something is mounted on it. A symlink is ELOOP.
 [[nodiscard]] Result<UniqueFd> open_directory_on_same_mount(BorrowedFd directory, const std::string& name);
 
+// The file or directory at an absolute path no component of which is a symlink (ELOOP otherwise): openat(2) with
+// `flags`.
+[[nodiscard]] Result<UniqueFd> open_without_symlinks(const std::string& path, int flags);
+
 } // namespace bulkhead::sys

@@ -73,4 +73,9 @@ Result<ProjectId> project_at(BorrowedFd directory, const std::string& name) {
     return attributes.project_id;
 }
 
+bool labels_are_guarded() {
+    const fsxattr attributes{};
+    return call(SYS_ioctl, -1, FS_IOC_FSSETXATTR, &attributes) < 0 && errno == ENOTTY;
+}
+
 } // namespace bulkhead::sys

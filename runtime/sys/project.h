@@ -34,4 +34,8 @@ struct ProjectLabel {
 // The id of such a file. ENOSYS, or EOPNOTSUPP: not on this kernel.
 [[nodiscard]] Result<ProjectId> project_at(BorrowedFd directory, const std::string& name);
 
+// Whether this process, and with it the container that it is the hook of, runs behind the shim's seccomp filter, which
+// answers ENOTTY to FS_IOC_FSSETXATTR whatever it is asked of; the kernel itself says EBADF of no descriptor.
+[[nodiscard]] bool labels_are_guarded();
+
 } // namespace bulkhead::sys

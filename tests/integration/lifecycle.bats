@@ -196,7 +196,7 @@ EOF
     chmod 755 "$work/hook"
     run container_start
     [[ $status != 0 ]]
-    expect_eq "69 bulkhead: $id: io.bulkhead.shm-size=\"16Mi\": the container has no /dev/shm and its root is read-only; \
+    expect_eq "69 bulkhead: $id: io.bulkhead.shm-size=\"16Mi\": /dev/shm is not there and the container's root is read-only; \
 make the directory in the image" "$(jq --raw-output '"\(.code) \(.line)"' "$state_dir"/errors/*.json)"
     expect_match '"134217728"' "$(cat "$work/calls")" # it was written, before
     expect_match 'mkdirat\([0-9]+, "shm", 0755\) += -1 EROFS' "$(cat "$work/calls")"

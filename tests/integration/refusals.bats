@@ -97,13 +97,17 @@ the io.kubernetes.cri keys from the pod"
 }
 
 @test "a pod's sandbox gets nothing" {
-    bundle_with_hook
-    bundle_annotate io.kubernetes.cri.container-type sandbox
-    bundle_annotate io.bulkhead.shm-size 16Mi
-    bundle_annotate io.bulkhead.pids-max 20
-    container_start
-    expect_eq $((64 << 20)) "$(container_shm_size)"
-    expect_eq max "$(cgroup_value pids.max)"
+    local engine
+    for engine in io.kubernetes.cri.container-type io.kubernetes.cri-o.ContainerType; do
+        bundle_new "sandbox-${engine##*.}"
+        bundle_hook
+        bundle_annotate "$engine" sandbox
+        bundle_annotate io.bulkhead.shm-size 16Mi
+        bundle_annotate io.bulkhead.pids-max 20
+        container_start
+        expect_eq $((64 << 20)) "$(container_shm_size)"
+        expect_eq max "$(cgroup_value pids.max)"
+    done
     [[ ! -e $state_dir ]]
 }
 
@@ -117,7 +121,7 @@ the io.kubernetes.cri keys from the pod"
     hook_config '{"disk": {"project-ids": [7, 3]}}'
     expect_refused 78 "$config: disk.project-ids has a first id above the last one"
     hook_config '{"disks": {}}'
-    expect_refused 78 "$config: disks is not known to this version"
+    expect_refused 78 "$config: disks is not known to this version; the nearest that is known is \"disk\""
     hook_config '{'
     expect_refused 78 "$config: JSON is malformed or cut off"
     hook_config '{"disk": {"project-ids": [3, 7], "implied-inodes": false}}'
@@ -127,7 +131,11 @@ the io.kubernetes.cri keys from the pod"
     container_start
     container_delete
     touch "$config.d/10-x.json"
-    expect_refused 78 "$config.d: this version of bulkhead reads no drop-ins; put all into $config"
+    expect_refused 78 "$config.d/10-x.json: JSON is not an object"
+    hook_config '{"max": {"shm-size": "512m"}, "rules": [{"namespace": "*"}, {"namespace": "x"}]}'
+    rm "$config.d/10-x.json"
+    expect_refused 78 "$config: max.shm-size \"m\" is milli in Kubernetes and MiB in docker; write 512Mi or 536870912 \
+(and 1 more: see bulkhead check-config)"
 }
 
 @test "a config that another could write to is not believed" {
@@ -135,20 +143,20 @@ the io.kubernetes.cri keys from the pod"
     bundle_annotate io.bulkhead.pids-max 100
     hook_config '{}'
     chmod 666 "$config"
-    expect_refused 78 "$config is not root's alone to write; chown root and chmod go-w it"
+    expect_refused 78 "$config: is not root's alone to write; chown root and chmod go-w it"
     chmod 600 "$config"
     chown 1 "$config"
-    expect_refused 78 "$config is not root's alone to write; chown root and chmod go-w it"
+    expect_refused 78 "$config: is not root's alone to write; chown root and chmod go-w it"
     chown 0 "$config"
     chmod 775 "$work"
-    expect_refused 78 "$work is not root's alone to write; chown root and chmod go-w it"
+    expect_refused 78 "$work: is not root's alone to write; chown root and chmod go-w it"
     chmod 755 "$work"
     rm "$config"
     mkdir "$config"
-    expect_refused 78 "$config is not a regular file"
+    expect_refused 78 "$config: is not a regular file"
     rmdir "$config"
     mkfifo "$config"
-    expect_refused 78 "$config is not a regular file"
+    expect_refused 78 "$config: is not a regular file"
 }
 
 # --- By itself -------------------------------------------------------------------------------------------------------

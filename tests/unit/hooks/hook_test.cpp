@@ -5,6 +5,7 @@
 #include "support/child.h"
 #include "support/failing_call.h"
 #include "support/temporary_directory.h"
+#include "support/trusted_directory.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -23,9 +24,10 @@ struct Outcome {
     std::string error_output;
 };
 
-Outcome run_hook_on(const TemporaryDirectory& directory, const std::string& input, std::vector<std::string> stage) {
-    std::vector<std::string> words{"bulkhead-hook", "--config", directory.path("config.json"), "--state-dir",
-                                   directory.path("state")};
+Outcome run_hook_on(const TemporaryDirectory& directory, const std::string& input, std::vector<std::string> stage,
+                    const std::string& config = "") {
+    std::vector<std::string> words{"bulkhead-hook", "--config", config.empty() ? directory.path("config.json") : config,
+                                   "--state-dir", directory.path("state")};
     words.insert(words.end(), stage.begin(), stage.end());
     const pid_t child = ::fork();
     if (child == 0) {
@@ -43,9 +45,10 @@ Outcome run_hook_on(const TemporaryDirectory& directory, const std::string& inpu
     return {.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1, .error_output = directory.read("stderr")};
 }
 
-Outcome run_hook(const TemporaryDirectory& directory, const std::string& input, std::vector<std::string> stage) {
+Outcome run_hook(const TemporaryDirectory& directory, const std::string& input, std::vector<std::string> stage,
+                 const std::string& config = "") {
     directory.write("stdin", input);
-    return run_hook_on(directory, directory.path("stdin"), std::move(stage));
+    return run_hook_on(directory, directory.path("stdin"), std::move(stage), config);
 }
 
 std::string state(const std::string& status, const std::string& annotation, const std::string& bundle = "/no/bundle",
@@ -168,8 +171,7 @@ TEST_CASE("a config that cannot be believed is not ignored (root only)" * doctes
         const auto bundle = bundle_with(directory, R"("io.bulkhead.pids-max":"7")");
         const auto outcome = run_hook(directory, state("created", ours, bundle), create);
         CHECK(outcome.status == 78);
-        CHECK(outcome.error_output.contains(name == "config.json" ? "is not root's alone to write"
-                                                                  : "reads no drop-ins"));
+        CHECK(outcome.error_output.contains("is not root's alone to write"));
         const auto for_another = bundle_with(directory, R"("io.bulkhead.pids-max/other":"7")");
         CHECK(run_hook(directory, state("created", ours, for_another), create).status == 0);
         CHECK(run_hook(directory, state("created", "org.example"), create).status == 0);
@@ -201,7 +203,6 @@ TEST_CASE("createRuntime refuses what config.json asks for, with the code of the
         {R"("io.bulkhead.shm-size/web":"1Mi","io.kubernetes.cri.sandbox-id":"x")", 65},
         {R"("io.bulkhead.shm-size":1)", 65},
         {R"("io.bulkhead.shm-size":"1Mi","io.kubernetes.cri.container-type":"sandbox")", 0},
-        {R"("io.bulkhead.shm-size":"1Mi","io.kubernetes.cri-o.ContainerType":"sandbox")", 65}, // not believed
         {R"("io.bulkhead.shm-size/other":"1Mi")", 0},
         {R"("io.bulkhead.shm-size":"1Mi")", 65}, // pid 1 is nobody's container
     };
@@ -228,4 +229,62 @@ TEST_CASE("createRuntime without a process, or with one that is gone (root only)
     CHECK(outcome.error_output ==
           "bulkhead: web: process " + std::to_string(process.pid()) + " of the container is gone\n");
     CHECK(!directory.has("state/containers"));
+}
+
+TEST_CASE("defaults concern containers that do not name us, as far as they are for them (root only)" *
+          doctest::skip(geteuid() != 0)) {
+    const std::string all = R"({"defaults":{"pids-max":5}})";
+    const std::string some = R"({"rules":[{"namespace":"prod","defaults":{"pids-max":5}}]})";
+    const std::string prod = R"("io.kubernetes.cri.sandbox-namespace":"prod")";
+    const std::string nobody = "the state names no process"; // how far it comes where something is to be done
+    const std::string sandbox = R"("io.kubernetes.cri.container-type":"sandbox")";
+    const struct {
+        std::string config, annotations;
+        int status;
+        std::string said;
+    } table[] = {
+        {all, "", 65, nobody},
+        {all, prod, 65, nobody},
+        {all, sandbox, 0, ""},
+        {all, R"("io.bulkhead.pids-max/other":"7")", 65, nobody},
+        {some, "", 0, ""},
+        {some, prod, 65, nobody},
+        {some, R"("io.kubernetes.cri.sandbox-namespace":"other")", 0, ""},
+        {some, R"("io.kubernetes.cri.sandbox-id":"x")", 65, "do not tell the pod's namespace"},
+        {"{}", prod, 0, ""},
+        {R"({"defaults":{"pids-max":5},"dsk":{}})", prod, 78, R"(: dsk is not known to this version)"},
+        {R"({"defaults":{"pids-max":0}})", prod, 78, ": defaults.pids-max is 0"},
+        {R"({"dsk":{},"rules":[{"namespace":"prod","defaults":{"pids-max":5}}]})", "", 0, ""},
+        {R"({"dsk":{},"rules":[{"namespace":"prod","defaults":{"pids-max":5}}]})", prod, 78, "dsk is not known"},
+        {R"({"dsk":{}})", "", 0, ""},
+        {"{", prod, 0, ""},
+    };
+    for (const auto& [config, annotations, status, said] : table) {
+        CAPTURE(config);
+        CAPTURE(annotations);
+        const TemporaryDirectory directory;
+        const test::TrustedDirectory trusted;
+        trusted.write("bulkhead.json", config);
+        const auto bundle = bundle_with(directory, annotations);
+        for (const auto& stage : {create, no_stage}) {
+            const auto outcome =
+                run_hook(directory, state("created", "org.example", bundle), stage, trusted.path("bulkhead.json"));
+            CHECK(outcome.status == status);
+            CHECK(outcome.error_output.contains(said));
+            CHECK((status != 0 || outcome.error_output.empty()));
+        }
+        CHECK(run_hook(directory, state("stopped", "org.example", bundle), no_stage, trusted.path("bulkhead.json"))
+                  .status == 0);
+    }
+}
+
+TEST_CASE("with defaults, what cannot be read is not let through (root only)" * doctest::skip(geteuid() != 0)) {
+    const TemporaryDirectory directory;
+    const test::TrustedDirectory trusted;
+    trusted.write("bulkhead.json", R"({"defaults":{"pids-max":5}})");
+    const auto config = trusted.path("bulkhead.json");
+    CHECK(run_hook(directory, cut_off(state("created", "org.example")), create, config).status == 65);
+    CHECK(run_hook(directory, cut_off(state("created", "org.example")), poststop, config).status == 0);
+    CHECK(run_hook(directory, state("created", "org.example"), create, config).status == 65); // there is no bundle
+    CHECK(run_hook(directory, cut_off(state("created", "org.example")), create).status == 0);
 }

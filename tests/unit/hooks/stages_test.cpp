@@ -40,6 +40,10 @@ struct Fixture {
         return receipt;
     }
     void write(const ledger::Receipt& receipt) const { CHECK(store.entry("web", receipt.bundle)->write(receipt)); }
+    [[nodiscard]] Result<void> create(const hook::Report& report) const {
+        hook::NodeConfig node(arguments.config);
+        return hook::create_runtime(state(oci::Status::created), arguments, node, report);
+    }
     [[nodiscard]] bool has_receipt() const { return directory.has("state/containers/web"); }
 };
 
@@ -143,7 +147,7 @@ TEST_CASE("createRuntime: a second run for the same process changes nothing (roo
     receipt.asked = {{"io.bulkhead.shm-size", "as it was"}};
     fixture.write(receipt);
     const hook::Report report(fixture.arguments.state_dir);
-    CHECK(hook::create_runtime(fixture.state(oci::Status::created), fixture.arguments, report));
+    CHECK(fixture.create(report));
     CHECK(fixture.store.entry("web", receipt.bundle)->read().value()->asked[0].value == "as it was");
 }
 
@@ -156,7 +160,7 @@ TEST_CASE("createRuntime: another container of this id that lives is busy (root 
     receipt.process = sys::Process::open(other.pid())->identity();
     fixture.write(receipt);
     const hook::Report report(fixture.arguments.state_dir);
-    const auto refused = hook::create_runtime(fixture.state(oci::Status::created), fixture.arguments, report);
+    const auto refused = fixture.create(report);
     REQUIRE(!refused);
     CHECK(refused.error().code == Code::busy);
     CHECK(refused.error().what == "another container of this id and bundle is running (process " +
@@ -172,7 +176,7 @@ TEST_CASE("createRuntime: what fails leaves no receipt, a dead predecessor's inc
     receipt.boot_id = "another";
     fixture.write(receipt);
     const hook::Report report(fixture.arguments.state_dir);
-    const auto refused = hook::create_runtime(fixture.state(oci::Status::created), fixture.arguments, report);
+    const auto refused = fixture.create(report);
     REQUIRE(!refused); // there is no root file system
     CHECK(refused.error().what == "io.bulkhead.shm-size=\"1Mi\": container root: open " +
                                       fixture.directory.path("bundle/rootfs") + ": No such file or directory");

@@ -22,6 +22,8 @@ Receipt full_receipt() {
     receipt.process = {.pid = 4242, .start_time = 18446744073709551615U};
     receipt.boot_id = "01234567-89ab-cdef-0123-456789abcdef";
     receipt.asked = {{"io.bulkhead.pids-max/web", "100"}, {"io.bulkhead.shm-size", "128Mi"}};
+    receipt.left_out = {{.resource = oci::Resource::disk, .reason = "no \"quota\""},
+                        {.resource = oci::Resource::segment, .reason = "x"}};
     receipt.shm = resources::ShmRecord{.source = "/run/shm \x01",
                                        .device = 18446744073709551615U,
                                        .old_size = Bytes{67108864},
@@ -49,6 +51,11 @@ void check_equal(const Receipt& a, const Receipt& b) {
     for (std::size_t i = 0; i < a.asked.size(); ++i) {
         CHECK(a.asked[i].key == b.asked[i].key);
         CHECK(a.asked[i].value == b.asked[i].value);
+    }
+    REQUIRE(a.left_out.size() == b.left_out.size());
+    for (std::size_t i = 0; i < a.left_out.size(); ++i) {
+        CHECK(a.left_out[i].resource == b.left_out[i].resource);
+        CHECK(a.left_out[i].reason == b.left_out[i].reason);
     }
     REQUIRE(a.shm.has_value() == b.shm.has_value());
     if (a.shm) {

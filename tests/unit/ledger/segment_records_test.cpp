@@ -30,7 +30,8 @@ SegmentPlan plan(const std::string& options, const SegmentPlace& where = place) 
     auto request =
         oci::parse_request({{.key = "io.bulkhead.segment." + where.name, .value = "path=/x," + options}}, "web");
     auto asked = request.value().segments().at(0);
-    SegmentPlan plan{.asked = asked, .place = where, .size = asked.options.size, .inodes = asked.options.inodes};
+    SegmentPlan plan{
+        .asked = asked, .place = where, .size = asked.options.size, .inodes = asked.options.inodes, .total = {}};
     return plan;
 }
 

@@ -15,8 +15,13 @@ using oci::JsonObject;
 
 namespace {
 
+const std::string for_who_asks = "/50-bulkhead.json";
+const std::string for_all = "/always/50-bulkhead-always.json";
+
 struct HooksFile {
-    std::string text = test::read_file(BULKHEAD_HOOKS_D_FILE);
+    explicit HooksFile(const std::string& name) : text(test::read_file(BULKHEAD_HOOKS_D + name)) {}
+
+    std::string text;
     JsonObject file = JsonObject::parse(text, "").value();
     JsonObject hook = file.find("hook")->object().value();
     JsonObject when = file.find("when")->object().value();
@@ -66,7 +71,7 @@ TEST_CASE("the manual page has a heading for each key, in the order of the table
 }
 
 TEST_CASE("the hooks.d file's pattern matches our keys, typos included, and nothing else") {
-    const HooksFile hooks;
+    const HooksFile hooks(for_who_asks);
     const auto patterns = hooks.when.find("annotations")->object().value();
     REQUIRE(patterns.members().size() == 1);
     CHECK(patterns.value_of(patterns.members()[0]).string().value() == ".*");
@@ -88,16 +93,24 @@ TEST_CASE("the hooks.d file's pattern matches our keys, typos included, and noth
     CHECK(hooks.when.members().size() == 1);
 }
 
-TEST_CASE("the hooks.d file registers both stages with a fixed environment and a timeout") {
-    const HooksFile hooks;
-    CHECK(hooks.file.required_string("version").value() == "1.0.0");
-    CHECK((strings(*hooks.file.find("stages")) == std::vector<std::string>{"createRuntime", "poststop"}));
-    CHECK(hooks.hook.required_string("path").value() == "/usr/libexec/oci/hooks.d/bulkhead-hook");
-    CHECK((strings(*hooks.hook.find("args")) == std::vector<std::string>{"bulkhead-hook"}));
-    const auto environment = strings(*hooks.hook.find("env"));
-    REQUIRE(environment.size() == 1);
-    CHECK(environment[0].starts_with("PATH=/"));
-    const auto timeout = hooks.hook.find("timeout")->integer().value();
-    CHECK(timeout >= 5);
-    CHECK(timeout <= 60);
+TEST_CASE("the hooks.d file for defaults is for every container") {
+    const HooksFile hooks(for_all);
+    CHECK(hooks.when.members().size() == 1);
+    CHECK(hooks.when.find("always")->boolean().value());
+}
+
+TEST_CASE("the hooks.d files register both stages with a fixed environment and a timeout") {
+    for (const auto& name : {for_who_asks, for_all}) {
+        const HooksFile hooks(name);
+        CHECK(hooks.file.required_string("version").value() == "1.0.0");
+        CHECK((strings(*hooks.file.find("stages")) == std::vector<std::string>{"createRuntime", "poststop"}));
+        CHECK(hooks.hook.required_string("path").value() == "/usr/libexec/oci/hooks.d/bulkhead-hook");
+        CHECK((strings(*hooks.hook.find("args")) == std::vector<std::string>{"bulkhead-hook"}));
+        const auto environment = strings(*hooks.hook.find("env"));
+        REQUIRE(environment.size() == 1);
+        CHECK(environment[0].starts_with("PATH=/"));
+        const auto timeout = hooks.hook.find("timeout")->integer().value();
+        CHECK(timeout >= 5);
+        CHECK(timeout <= 60);
+    }
 }

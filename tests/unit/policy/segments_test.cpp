@@ -33,9 +33,14 @@ oci::Engine pod_of(const std::string& name) {
 const oci::Engine outside{
     .family = Family::none, .sandbox = false, .container_name = "web", .kubernetes_namespace = {}};
 
+Result<std::vector<policy::SegmentPlan>> plan(const oci::Request& request, const std::vector<DeclaredSegment>& declared,
+                                              const oci::Engine& engine) {
+    return plan_segments(request, declared, policy::allowance_for({}, engine, ram).value(), engine, ram);
+}
+
 std::string refusal(const oci::Request& request, const std::vector<DeclaredSegment>& declared,
                     const oci::Engine& engine, Code code) {
-    const auto plans = plan_segments(request, declared, engine, ram);
+    const auto plans = plan(request, declared, engine);
     if (!plans) {
         CHECK(plans.error().code == code);
     }
@@ -50,7 +55,7 @@ DeclaredSegment feed(std::vector<std::string> writers, std::vector<std::string> 
 }
 
 std::string place_of(const oci::Engine& engine, const std::vector<DeclaredSegment>& declared = {}) {
-    const auto plans = plan_segments(asking({{"feed", "path=/x"}}), declared, engine, ram);
+    const auto plans = plan(asking({{"feed", "path=/x"}}), declared, engine);
     return plans ? (*plans)[0].place.path() : plans.error().what;
 }
 
@@ -64,7 +69,7 @@ TEST_CASE("a segment belongs to the namespace, to all outside of Kubernetes, or 
     auto nameless = pod_of("");
     nameless.kubernetes_namespace = std::nullopt;
     CHECK(refusal(asking({{"feed", "path=/x"}}), {}, nameless, Code::malformed_input) ==
-          "the engine's annotations do not tell the pod's namespace, which a segment belongs to");
+          "the engine's annotations do not tell the pod's namespace");
 }
 
 TEST_CASE("places are read as they were written, and nothing else is") {
@@ -100,7 +105,7 @@ TEST_CASE("without a declaration: at most half of the RAM, no exec") {
 TEST_CASE("a declared segment: the operator's size, keep, readers and writers") {
     auto declared = feed({"pro?", "feeder"}, {"*"});
     declared.keep = true;
-    const auto plans = plan_segments(asking({{"feed", "path=/x,size=1Mi"}}), {declared}, pod_of("prod"), ram);
+    const auto plans = plan(asking({{"feed", "path=/x,size=1Mi"}}), {declared}, pod_of("prod"));
     REQUIRE(plans);
     CHECK((*plans)[0].size == Bytes{gibibyte});
     CHECK((*plans)[0].keep);
@@ -117,7 +122,7 @@ TEST_CASE("a declared segment: the operator's size, keep, readers and writers") 
                   .ends_with("leave all but path and ro out"));
     }
     CHECK(refusal(asking({{"feed", "path=/x,ro"}}), {declared}, outside, Code::not_allowed).empty());
-    CHECK(!plan_segments(asking({{"feed", "path=/x,ro"}}), {declared}, outside, ram).value()[0].shapes);
+    CHECK(!plan(asking({{"feed", "path=/x,ro"}}), {declared}, outside).value()[0].shapes);
     declared.readers = {"read*r"};
     CHECK(
         refusal(asking({{"feed", "path=/x,ro"}}), {declared}, pod_of("batch"), Code::not_allowed) ==
@@ -131,10 +136,10 @@ TEST_CASE("a declared segment: the operator's size, keep, readers and writers") 
     declared.exec = true;
     CHECK(refusal(asking({{"feed", "path=/x,exec"}}), {declared}, pod_of("prod"), Code::not_allowed).empty());
     declared.size = policy::Size{.value = 25, .percent = true};
-    CHECK(plan_segments(asking({{"feed", "path=/x"}}), {declared}, pod_of("prod"), ram).value()[0].size->value ==
+    CHECK(plan(asking({{"feed", "path=/x"}}), {declared}, pod_of("prod")).value()[0].size->value ==
           ram.value / 100 * 25);
     declared.size = std::nullopt;
-    CHECK(!plan_segments(asking({{"feed", "path=/x"}}), {declared}, pod_of("prod"), ram).value()[0].size);
+    CHECK(!plan(asking({{"feed", "path=/x"}}), {declared}, pod_of("prod")).value()[0].size);
     CHECK(!refusal(asking({{"feed", "path=/x,size=5Gi"}}), {declared}, pod_of("prod"), Code::not_allowed).empty());
 }
 

@@ -35,17 +35,18 @@ public:
     ~InCgroup() { process.end(); }
 
     [[nodiscard]] CgroupLimits prepare(const std::vector<oci::Setting>& settings) const {
-        auto limits = CgroupLimits::prepare(settings, container.get());
+        auto limits = CgroupLimits::prepare(settings, config, container.get());
         CAPTURE((limits ? "" : limits.error().what));
         REQUIRE(limits);
         return *std::move(limits);
     }
     [[nodiscard]] Error refusal(const std::vector<oci::Setting>& settings) const {
-        const auto limits = CgroupLimits::prepare(settings, container.get());
+        const auto limits = CgroupLimits::prepare(settings, config, container.get());
         REQUIRE(!limits);
         return limits.error();
     }
 
+    policy::CgroupConfig config;
     ScratchCgroup cgroup;
     test::IdleProcess process;
 
@@ -69,7 +70,7 @@ CgroupWrite pids_write(const ScratchCgroup& cgroup, const std::string& old_value
 TEST_CASE("nothing asked for: nothing is looked at") {
     const FakeContainer self(::getpid());
     const FailingCall failing(SYS_openat, EIO);
-    auto limits = CgroupLimits::prepare({}, self.get());
+    auto limits = CgroupLimits::prepare({}, {}, self.get());
     REQUIRE(limits);
     CHECK(limits->record().empty());
     CHECK(limits->apply());
@@ -79,7 +80,7 @@ TEST_CASE("nothing asked for: nothing is looked at") {
 
 TEST_CASE("a container in our own cgroup, or in none, cannot be limited") {
     const FakeContainer self(::getpid());
-    const auto refused = CgroupLimits::prepare({asked(Key::pids_max, 1000)}, self.get());
+    const auto refused = CgroupLimits::prepare({asked(Key::pids_max, 1000)}, {}, self.get());
     REQUIRE(!refused);
     CHECK(refused.error().code == Code::unsupported);
     const auto place = sys::find_cgroup(test::read_file("/proc/self/cgroup"), "pids");
@@ -92,7 +93,7 @@ TEST_CASE("a container in our own cgroup, or in none, cannot be limited") {
 TEST_CASE("a cgroup that cannot be looked at is an error") {
     const FakeContainer self(::getpid());
     const FailingCall failing(SYS_openat, EIO);
-    CHECK(CgroupLimits::prepare({asked(Key::pids_max, 5)}, self.get()).error().number == EIO);
+    CHECK(CgroupLimits::prepare({asked(Key::pids_max, 5)}, {}, self.get()).error().number == EIO);
     CHECK(!resources::memory_limit_in_force(self.get()));
 }
 
@@ -265,7 +266,7 @@ TEST_CASE("memory on v1: less than is in use is refused (root, cgroup v1 memory)
     });
     REQUIRE(eater.ready());
     const FakeContainer container(eater.pid());
-    const auto refused = CgroupLimits::prepare({asked(Key::memory_max, 8 * mebibyte)}, container.get());
+    const auto refused = CgroupLimits::prepare({asked(Key::memory_max, 8 * mebibyte)}, {}, container.get());
     REQUIRE(!refused);
     CHECK(refused.error().code == Code::busy);
     CHECK(refused.error().what.starts_with("io.bulkhead.memory-max=\"8388608\": the container already uses "));
@@ -315,4 +316,54 @@ TEST_CASE("what v1 has not is said to need v2 (root, cgroup v1 memory)" *
         CHECK(error.what == "io.bulkhead." + std::string(oci::info_of(key).name) +
                                 "=\"1\": cgroup v1 has no such limit; it needs cgroup v2");
     }
+}
+
+TEST_CASE("a default is never above the engine's, and says nothing of it (root, cgroup pids)" *
+          doctest::skip(!ScratchCgroup::possible("pids"))) {
+    InCgroup box("pids");
+    REQUIRE(box.cgroup.write("pids.max", "20"));
+    for (const bool may_raise : {false, true}) {
+        box.config.allow_raise = may_raise;
+        const auto limits = box.prepare({test::by_default(Key::pids_max, 50)});
+        CHECK(limits.record().empty());
+        CHECK(limits.notes().empty());
+        CHECK(box.prepare({test::by_default(Key::pids_max, 10)}).record().size() == 1);
+    }
+}
+
+TEST_CASE("allow-raise: what is asked for is what is set (root, cgroup pids)" *
+          doctest::skip(!ScratchCgroup::possible("pids"))) {
+    InCgroup box("pids");
+    REQUIRE(box.cgroup.write("pids.max", "20"));
+    CHECK(box.prepare({asked(Key::pids_max, 50)}).record().empty());
+    box.config.allow_raise = true;
+    auto limits = box.prepare({asked(Key::pids_max, 50)});
+    CHECK(limits.notes().empty());
+    REQUIRE(limits.apply());
+    CHECK(box.cgroup.read("pids.max") == "50");
+    CHECK(box.prepare({asked(Key::pids_max, 50)}).record().empty());
+    CHECK(limits.undo());
+    CHECK(box.cgroup.read("pids.max") == "20");
+}
+
+TEST_CASE("allow-raise on v1: memory and swap together go up first (root, cgroup v1 memory with swap)" *
+          doctest::skip(!ScratchCgroup::possible_on_v1("memory") ||
+                        !ScratchCgroup("memory").has("memory.memsw.limit_in_bytes"))) {
+    InCgroup box("memory");
+    auto engines = box.prepare({asked(Key::memory_max, 64 * mebibyte), asked(Key::memory_swap_max, 16 * mebibyte)});
+    REQUIRE(engines.apply());
+    box.config.allow_raise = true;
+    auto raised = box.prepare({asked(Key::memory_max, 128 * mebibyte)});
+    REQUIRE(raised.record().size() == 2);
+    CHECK(raised.record()[0].file == "memory.memsw.limit_in_bytes");
+    REQUIRE(raised.apply()); // the kernel refuses the other order
+    CHECK(box.cgroup.read("memory.limit_in_bytes") == std::to_string(128 * mebibyte));
+    CHECK(box.cgroup.read("memory.memsw.limit_in_bytes") == std::to_string(144 * mebibyte));
+    CHECK(raised.undo());
+    CHECK(box.cgroup.read("memory.memsw.limit_in_bytes") == std::to_string(80 * mebibyte));
+    auto both = box.prepare({asked(Key::memory_max, 128 * mebibyte), asked(Key::memory_swap_max, 4 * mebibyte)});
+    REQUIRE(both.apply());
+    CHECK(box.cgroup.read("memory.memsw.limit_in_bytes") == std::to_string(132 * mebibyte));
+    CHECK(both.undo());
+    CHECK(engines.undo());
 }

@@ -25,7 +25,11 @@ SegmentPlan plan(const std::string& path, const std::string& options = "") {
     const auto request =
         oci::parse_request({{.key = "io.bulkhead.segment.x", .value = "path=" + path + ",size=1Mi" + options}}, "web");
     const auto& asked = request.value().segments().at(0);
-    return {.asked = asked, .place = {.scope = "local", .name = "x"}, .size = asked.options.size, .inodes = {}};
+    return {.asked = asked,
+            .place = {.scope = "local", .name = "x"},
+            .size = asked.options.size,
+            .inodes = {},
+            .total = {}};
 }
 
 class Book final : public resources::SegmentBook {

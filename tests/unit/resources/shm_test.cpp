@@ -406,3 +406,40 @@ TEST_CASE("release: the old size comes back only where all is as it was left (ro
               expect(shm.record(), four_mebibytes);
           }) == "");
 }
+
+TEST_CASE("a default of shm only makes smaller what the engine made for the container (root, mounts of its own)" *
+          needs_mounts) {
+    CHECK(in_box([](Findings& findings, Box& box) {
+              const auto prepared = [&](std::uint64_t size) {
+                  auto shm = Shm::prepare(test::by_default(oci::Key::shm_size, size), box.container.get());
+                  findings.expect_equal(shm ? "" : shm.error().what, "");
+                  return std::move(shm).value();
+              };
+              findings.expect(!prepared(mebibyte).does_something(), "made one where there is none");
+              box.own_shm();
+              for (const std::uint64_t size : {4 * mebibyte, 8 * mebibyte}) {
+                  const auto shm = prepared(size);
+                  findings.expect(!shm.does_something() && shm.notes().empty(), "enlarged, or told of it");
+              }
+              auto shm = prepared(mebibyte);
+              findings.expect(shm.does_something(), "not made smaller");
+              box.apply(shm);
+              box.expect_shm("1048576");
+              findings.expect(shm.undo().has_value(), "undo");
+              box.expect_shm(four_mebibytes);
+          }) == "");
+}
+
+TEST_CASE("a default of shm leaves what is somebody else's alone, and says so (root, mounts of its own)" *
+          needs_mounts) {
+    CHECK(in_box([](Findings& findings, Box& box) {
+              box.engines_shm("somebody's");
+              const auto shm = Shm::prepare(test::by_default(oci::Key::shm_size, mebibyte), box.container.get());
+              findings.expect(shm && !shm->does_something(), "resized");
+              findings.expect(shm && shm->notes().size() == 1 &&
+                                  shm->notes()[0].starts_with("FILE: defaults.shm-size=\"1048576\": /dev/shm is a "
+                                                              "tmpfs of the host's"),
+                              "not told");
+              box.expect_shm(four_mebibytes);
+          }) == "");
+}

@@ -29,7 +29,16 @@ inline oci::Setting asked(oci::Key key, std::uint64_t value) {
             .annotation = "io.bulkhead." + std::string(oci::info_of(key).name),
             .text = std::to_string(value),
             .value = value,
-            .for_one_container = false};
+            .for_one_container = false,
+            .file = {}};
+}
+
+// The same by the node config, "defaults.NAME" in FILE.
+inline oci::Setting by_default(oci::Key key, std::uint64_t value) {
+    auto setting = asked(key, value);
+    setting.annotation = "defaults." + std::string(oci::info_of(key).name);
+    setting.file = "FILE";
+    return setting;
 }
 
 } // namespace bulkhead::test

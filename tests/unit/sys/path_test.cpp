@@ -138,3 +138,18 @@ TEST_CASE("a race that the kernel could not settle is tried again, not for ever"
     CHECK(opened.error().what == "open x: Resource temporarily unavailable");
     CHECK(test::FailingCall::seen() < 1000);
 }
+
+TEST_CASE("an absolute path without symlinks opens what it says, and with one nothing") {
+    const test::TemporaryDirectory directory;
+    directory.write("a/file", "x");
+    std::filesystem::create_symlink("a", directory.path("link"));
+    std::filesystem::create_symlink("file", directory.path("a/link"));
+    const auto real = std::filesystem::canonical(directory.path()).string();
+    const auto file = sys::open_without_symlinks(real + "/a/file", O_RDONLY);
+    REQUIRE(file);
+    CHECK(sys::read_all(file->borrow(), 9) == "x");
+    CHECK(sys::open_without_symlinks(real + "/a", O_RDONLY | O_DIRECTORY));
+    CHECK(sys::open_without_symlinks(real + "/link/file", O_RDONLY).error().number == ELOOP);
+    CHECK(sys::open_without_symlinks(real + "/a/link", O_RDONLY).error().number == ELOOP);
+    CHECK(sys::open_without_symlinks(real + "/a/none", O_RDONLY).error().number == ENOENT);
+}

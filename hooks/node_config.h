@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/policy/config_file.h"
+
+#include <optional>
+#include <string>
+
+namespace bulkhead::hook {
+
+// The node config, read once, when it is first wanted.
+class NodeConfig {
+public:
+    explicit NodeConfig(std::string path) : path_(std::move(path)) {}
+
+    [[nodiscard]] const policy::ConfigReading& reading() {
+        if (!reading_) {
+            reading_ = policy::read_config(path_);
+        }
+        return *reading_;
+    }
+    // Once. Code::bad_config where it is unsound.
+    [[nodiscard]] Result<policy::Config> take() {
+        static_cast<void>(reading());
+        return (*std::move(reading_)).sound();
+    }
+
+private:
+    std::string path_;
+    std::optional<policy::ConfigReading> reading_;
+};
+
+} // namespace bulkhead::hook

@@ -2,6 +2,7 @@
 #include "runtime/ledger/segment_records.h"
 
 #include "runtime/ledger/segment_home.h"
+#include "runtime/ledger/segment_total.h"
 #include "runtime/sys/emptying.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/listing.h"
@@ -58,6 +59,17 @@ Result<void> release(const SegmentMembers& members, const std::string& name) {
     return members.remove_all();
 }
 
+// Of a scope's segments.
+std::vector<std::string> names_in(BorrowedFd scope) {
+    std::vector<std::string> names;
+    for (const auto& file : sys::list_directory(scope).value_or(std::vector<std::string>{})) {
+        if (file.ends_with(members_suffix)) {
+            names.push_back(file.substr(0, file.size() - members_suffix.size()));
+        }
+    }
+    return names;
+}
+
 Result<UniqueFd> make(const SegmentMembers& members, const SegmentPlan& plan, const std::string& context) {
     TRY_ASSIGN(auto tmpfs, resources::make_segment(plan, context));
     TRY(members.write_terms(resources::terms_of(plan)));
@@ -108,6 +120,17 @@ Result<bool> is_kept(const SegmentMembers& members, const std::string& name) {
     return terms && terms->keep;
 }
 
+// Where all segments of the scope together have a maximum, their sum is one process's to look at and to change; of the
+// locks it is the last that is taken. A descriptor of its own: a lock is the open file's.
+Result<std::optional<UniqueFd>> lock_scope(const SegmentHome& home, const SegmentPlan& plan) {
+    if (!plan.total) {
+        return std::nullopt;
+    }
+    TRY_ASSIGN(auto scope, home.open_scope(plan.place.scope, IfMissing::fail));
+    TRY(in_context("segments of " + plan.place.scope, sys::lock_exclusively(scope.borrow(), lock_deadline_ms)));
+    return std::optional(std::move(scope));
+}
+
 } // namespace
 
 SegmentRecords::SegmentRecords(std::string state_dir, Owner owner, std::string receipt)
@@ -116,6 +139,10 @@ SegmentRecords::SegmentRecords(std::string state_dir, Owner owner, std::string r
 Result<UniqueFd> SegmentRecords::join(const SegmentPlan& plan, const std::string& context) {
     TRY_ASSIGN(const auto home, SegmentHome::open_or_make(state_dir_));
     TRY_ASSIGN(const auto members, SegmentMembers::open_or_make(home, plan.place));
+    TRY_ASSIGN(const auto scope, lock_scope(home, plan));
+    if (scope) {
+        TRY(require_room(plan, scope->borrow()));
+    }
     TRY_ASSIGN(const auto root, find_or_make(members, plan, context));
     TRY(members.add(owner_, receipt_));
     return sys::clone_mount(root.borrow());
@@ -145,6 +172,20 @@ Result<void> SegmentRecords::leave_as(const Owner& owner, const SegmentPlace& pl
     return {};
 }
 
+// What segments without a member hold, as those were killed, is not in the way of a new one.
+Result<void> SegmentRecords::require_room(const SegmentPlan& plan, BorrowedFd scope) {
+    auto room = require_room_in_scope(plan, scope);
+    if (room || room.error().code != Code::not_allowed) {
+        return room;
+    }
+    for (const auto& name : names_in(scope)) {
+        if (name != plan.place.name) {
+            static_cast<void>(collect({.scope = plan.place.scope, .name = name}, true, false));
+        }
+    }
+    return require_room_in_scope(plan, scope);
+}
+
 Result<std::vector<SegmentPlace>> SegmentRecords::places() {
     std::vector<SegmentPlace> places;
     TRY_ASSIGN(const auto home, SegmentHome::open(state_dir_));
@@ -154,11 +195,8 @@ Result<std::vector<SegmentPlace>> SegmentRecords::places() {
     TRY_ASSIGN(const auto scopes, home->scopes());
     for (const auto& scope : scopes) {
         const auto directory = home->open_scope(scope, IfMissing::fail);
-        const auto names = directory ? sys::list_directory(directory->borrow()) : std::unexpected(directory.error());
-        for (const auto& file : names.value_or(std::vector<std::string>{})) {
-            if (file.ends_with(members_suffix)) {
-                places.push_back({.scope = scope, .name = file.substr(0, file.size() - members_suffix.size())});
-            }
+        for (const auto& name : directory ? names_in(directory->borrow()) : std::vector<std::string>{}) {
+            places.push_back({.scope = scope, .name = name});
         }
     }
     return places;

@@ -33,6 +33,8 @@ public:
     [[nodiscard]] Result<void> tidy();
 
 private:
+    [[nodiscard]] Result<void> require_room(const policy::SegmentPlan& plan, BorrowedFd scope);
+
     std::string state_dir_;
     Owner owner_;
     std::string receipt_;

@@ -21,7 +21,8 @@ public:
 
     // Makes the book's container a member: with the first one the segment is made, with later ones it grows where they
     // ask for more. A mount of it, attached nowhere and private, with nosuid, nodev and noexec. `context` is SELinux's
-    // for a new segment, or empty. Code::invalid_annotation: no size and nothing there. Code::busy: other members
+    // for a new segment, or empty. Code::not_allowed: with it, all of its scope would exceed their maximum.
+    // Code::invalid_annotation: no size and nothing there. Code::busy: other members
     // agreed on something else.
     [[nodiscard]] virtual Result<UniqueFd> join(const policy::SegmentPlan& plan, const std::string& context) = 0;
 

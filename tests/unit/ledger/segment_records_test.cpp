@@ -375,3 +375,57 @@ TEST_CASE("a state directory that others can write to is not believed (root, mou
         machine.expect_nothing_left();
     }));
 }
+
+TEST_CASE("all segments of a scope together have a maximum (root, mounts of its own)" * needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        const test::IdleProcess a;
+        const test::IdleProcess b;
+        const auto wanted = [](const std::string& name, const std::string& options, const std::string& scope) {
+            auto one = plan(options, {.scope = scope, .name = name});
+            one.total = policy::Maximum{.value = 3U << 20U, .origin = "ORIGIN"};
+            return one;
+        };
+        const auto expect_refusal = [&](const SegmentPlan& one, const std::string& others) {
+            findings.expect_equal(machine.join(b, one),
+                                  one.asked
+                                      .explain({.what = "all segments here together would exceed the maximum of "
+                                                        "3Mi (ORIGIN); others have " +
+                                                        others + "; ask for less"})
+                                      .what);
+        };
+        findings.expect_equal(machine.join(a, wanted("x", "size=1Mi", "local")), "");
+        expect_refusal(wanted("y", "size=2097153", "local"), "1Mi");
+        findings.expect_equal(machine.tmpfs({.scope = "local", .name = "y"}), "none");
+        findings.expect_equal(machine.join(b, wanted("y", "size=2Mi", "local")), "");
+        findings.expect_equal(machine.join(b, wanted("y", "size=3Mi", "k8s/prod")), ""); // another's
+        expect_refusal(wanted("x", "size=2Mi", "local"), "2Mi");
+        findings.expect_equal(machine.join(b, wanted("x", "size=1Mi", "local")), "");
+        findings.expect_equal(machine.join(b, wanted("x", "", "local")), "");
+        machine.leave(a, {.scope = "local", .name = "x"});
+        machine.leave(b, {.scope = "local", .name = "x"});
+        findings.expect_equal(machine.join(a, wanted("z", "size=1Mi", "local")), "");
+        machine.leave(a, {.scope = "local", .name = "z"});
+        machine.leave(b, {.scope = "local", .name = "y"});
+        machine.leave(b, {.scope = "k8s/prod", .name = "y"});
+        machine.expect_nothing_left();
+    }));
+}
+
+TEST_CASE("what dead members left does not count in a scope's maximum (root, mounts of its own)" * needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        const test::IdleProcess dead;
+        const test::IdleProcess alive;
+        const auto wanted = [](const std::string& name) {
+            auto one = plan("size=2Mi", {.scope = "local", .name = name});
+            one.total = policy::Maximum{.value = 3U << 20U, .origin = "ORIGIN"};
+            return one;
+        };
+        findings.expect_equal(machine.join(dead, wanted("x")), "");
+        findings.expect(machine.join(alive, wanted("y")).contains("others have 2Mi"), "a living one does not count");
+        dead.become_zombie();
+        findings.expect_equal(machine.join(alive, wanted("y")), "");
+        findings.expect_equal(machine.tmpfs({.scope = "local", .name = "x"}), "none");
+        machine.leave(alive, {.scope = "local", .name = "y"});
+        machine.expect_nothing_left();
+    }));
+}

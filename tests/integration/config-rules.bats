@@ -157,15 +157,20 @@ rules='{
 
 @test "on-error: warn, where it fails half-way: what was done of that wall is taken back" {
     hook_config '{"on-error": {"segments": "warn"}}'
+    member_start other 'path=/mnt/y size=4Mi' y
     silent_new
-    bundle_edit '.root.readonly = true'
-    bundle_annotate io.bulkhead.segment.x 'path=/etc size=1Mi'
-    bundle_annotate io.bulkhead.segment.y 'path=/not/there size=1Mi'
+    bundle_annotate io.bulkhead.segment.x 'path=/mnt/x size=1Mi'
+    bundle_annotate io.bulkhead.segment.y 'path=/mnt/y size=1Mi'
     bundle_annotate io.bulkhead.pids-max 50
     container_start
     expect_eq 50 "$(cgroup_value pids.max)"
     expect_eq segments "$(receipt | jq --raw-output '.leftOut[0].resource')"
-    expect_empty "$(segment_mounts)" "segments"
+    expect_match '^io.bulkhead.segment.y=.*size is less than the segment.s 4Mi' \
+        "$(receipt | jq --raw-output '.leftOut[0].reason')"
+    expect_eq 1 "$(segment_mounts | wc -l)" "segments"
+    expect_empty "$(grep /mnt/ "/proc/$(container_pid)/mountinfo")" "mounts in the container"
+    container_delete
+    bundle_use other
     container_delete
     expect_nothing_left
 }

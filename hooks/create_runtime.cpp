@@ -61,7 +61,7 @@ Result<bool> has_defaults(const policy::Config& config, const oci::Engine& engin
 Result<std::optional<Order>> read_order(const oci::State& state, NodeConfig& node) {
     Order order;
     TRY_ASSIGN(order.spec, oci::read_spec(state.bundle));
-    TRY_ASSIGN(order.engine, oci::identify_engine(order.spec.annotations, state.id, state.bundle));
+    TRY_ASSIGN(order.engine, oci::identify_engine(order.spec, state.id, state.bundle));
     if (order.engine.sandbox) {
         return std::nullopt;
     }

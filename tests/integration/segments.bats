@@ -78,7 +78,8 @@ counted() { # PLACE IN WRITER, PLACE IN READER
     container_start
     [[ -d $(segment_root k8s/prod/x) && ! -e $state_dir/segments/k8s/victim ]]
     member_new b 'path=/mnt/x,size=1Mi'
-    bundle_annotate io.kubernetes.cri-o.SandboxName k8s_pod_crio-ns_uid_0
+    bundle_annotate io.kubernetes.cri-o.Name k8s_web_pod_crio-ns_uid_0
+    bundle_annotate io.kubernetes.cri-o.SandboxName k8s_pod_victim_uid_0
     bundle_annotate io.kubernetes.cri-o.Namespace victim
     bundle_annotate io.kubernetes.cri-o.ContainerType container
     container_start

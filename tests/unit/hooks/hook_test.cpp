@@ -203,6 +203,7 @@ TEST_CASE("createRuntime refuses what config.json asks for, with the code of the
         {R"("io.bulkhead.shm-size/web":"1Mi","io.kubernetes.cri.sandbox-id":"x")", 65},
         {R"("io.bulkhead.shm-size":1)", 65},
         {R"("io.bulkhead.shm-size":"1Mi","io.kubernetes.cri.container-type":"sandbox")", 0},
+        {R"("io.bulkhead.shm-size":"1Mi","io.kubernetes.cri-o.ContainerType":"sandbox")", 65}, // not believed
         {R"("io.bulkhead.shm-size/other":"1Mi")", 0},
         {R"("io.bulkhead.shm-size":"1Mi")", 65}, // pid 1 is nobody's container
     };

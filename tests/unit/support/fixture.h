@@ -7,7 +7,8 @@
 
 namespace bulkhead::test {
 
-// A file of tests/unit/data: what real engines and runtimes wrote, made anonymous and shorter.
+// A file of tests/unit/data: what real engines and runtimes wrote, made anonymous and shorter; those that are "hostile"
+// are what engines write by their sources (oci/engine_hostile_test.cpp).
 inline std::string fixture(const std::string& name) { return read_file(std::string(BULKHEAD_TEST_DATA "/") + name); }
 
 inline std::string replaced(std::string text, const std::string& from, const std::string& to) {

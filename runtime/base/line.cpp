@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/base/line.h"
 
+#include <algorithm>
+
 namespace bulkhead {
+
+std::string printable(std::string_view text) {
+    std::string line(text);
+    std::ranges::replace_if(line, [](char byte) { return byte < ' ' || byte > '~'; }, '?');
+    return line;
+}
 
 std::string printable_line(std::string_view text) {
     constexpr std::string_view ellipsis = "...";
     const bool cut = text.size() > longest_line;
-    std::string line(text.substr(0, cut ? longest_line - ellipsis.size() : longest_line));
-    for (char& byte : line) {
-        if (byte < ' ' || byte > '~') {
-            byte = '?';
-        }
-    }
+    auto line = printable(text.substr(0, cut ? longest_line - ellipsis.size() : longest_line));
     return cut ? line.append(ellipsis) : line;
 }
 

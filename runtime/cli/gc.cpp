@@ -3,6 +3,7 @@
 
 #include "runtime/base/line.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/output.h"
 #include "runtime/ledger/disk_records.h"
 #include "runtime/policy/config_file.h"
 #include "runtime/sys/namespace.h"
@@ -46,7 +47,7 @@ const char* word_for(GcItem::Kind kind) {
     return "";
 }
 
-void print_json(const std::vector<GcItem>& items, bool dry_run) {
+void print_as_json(const std::vector<GcItem>& items, bool dry_run) {
     auto list = nlohmann::ordered_json::array();
     for (const auto& item : items) {
         list.push_back({{"kind", word_for(item.kind)},
@@ -55,16 +56,15 @@ void print_json(const std::vector<GcItem>& items, bool dry_run) {
                         {"name", item.name},
                         {"reason", item.why}});
     }
-    const nlohmann::ordered_json json{{"dryRun", dry_run}, {"items", std::move(list)}};
-    fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    print_json({{"dryRun", dry_run}, {"items", std::move(list)}});
 }
 
-void print_lines(const std::vector<GcItem>& items, bool dry_run) {
+void print_as_lines(const std::vector<GcItem>& items, bool dry_run) {
     for (const auto& item : items) {
         const bool would_be = dry_run && item.outcome == GcItem::Outcome::released;
-        fmt::print("{}\n", printable_line(fmt::format("{}{} {}{}{}", would_be ? "to be " : "", word_for(item.outcome),
-                                                      item.name, item.container.empty() ? "" : " of ", item.container) +
-                                          (item.why.empty() ? "" : ": " + item.why)));
+        print_line(fmt::format("{}{} {}{}{}{}{}", would_be ? "to be " : "", word_for(item.outcome), item.name,
+                               item.container.empty() ? "" : " of ", item.container, item.why.empty() ? "" : ": ",
+                               item.why));
     }
 }
 
@@ -102,7 +102,7 @@ int run(const Options& options, const GcOptions& asked) {
         fmt::print(stderr, "{}\n", report_line("gc", items.error().what));
         return something_wrong;
     }
-    options.output == "json" ? print_json(*items, asked.dry_run) : print_lines(*items, asked.dry_run);
+    options.output == "json" ? print_as_json(*items, asked.dry_run) : print_as_lines(*items, asked.dry_run);
     return std::ranges::any_of(*items, is_problem) ? something_wrong : done;
 }
 

@@ -5,6 +5,7 @@
 #include <CLI/Formatter.hpp>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <fmt/format.h>
 #include <iostream>
 
@@ -12,11 +13,25 @@ namespace {
 
 constexpr int usage_error = 2;
 
+// A command may enter another mount namespace, and has another working directory then.
+std::string absolute(const std::string& path) {
+    if (path.empty()) {
+        throw CLI::ValidationError("needs a path");
+    }
+    return std::filesystem::absolute(path).lexically_normal().string();
+}
+
 void add_global_options(CLI::App& app, bulkhead::cli::Options& options) {
     app.require_subcommand(1);
     app.fallthrough(); // they may follow the command
-    app.add_option("--config", options.config, "The node config")->type_name("FILE")->capture_default_str();
-    app.add_option("--state-dir", options.state_dir, "Where receipts are")->type_name("DIR")->capture_default_str();
+    app.add_option("--config", options.config, "The node config")
+        ->type_name("FILE")
+        ->transform(absolute)
+        ->capture_default_str();
+    app.add_option("--state-dir", options.state_dir, "Where receipts are")
+        ->type_name("DIR")
+        ->transform(absolute)
+        ->capture_default_str();
     app.add_option("-o,--output", options.output, "How to print")
         ->check(CLI::IsMember({"table", "json"}))
         ->capture_default_str();
@@ -27,6 +42,7 @@ int run(int argc, char** argv) {
     bulkhead::cli::Options options;
     int status = bulkhead::cli::done;
     add_global_options(app, options);
+    bulkhead::cli::add_check_config(app, options, status);
     bulkhead::cli::add_gc(app, options, status);
     app.add_subcommand("version", "Print the version")->callback([] { fmt::print("bulkhead {}\n", BULKHEAD_VERSION); });
     try {

@@ -32,7 +32,7 @@ Result<void> require_roots_alone(BorrowedFd file) {
 // Reads the files of a config, and keeps what is wrong with them.
 class ConfigFiles {
 public:
-    explicit ConfigFiles(ConfigReading& reading) : reading_(reading) {}
+    ConfigFiles(ConfigReading& reading, Untrusted untrusted) : reading_(reading), untrusted_(untrusted) {}
 
     // The main file, then the drop-ins.
     ConfigTree read(const std::string& path) {
@@ -45,8 +45,12 @@ public:
     }
 
 private:
+    // Once: a directory may lie above several of the files.
     void problem(const std::string& file, std::string reason) {
-        reading_.problems.push_back({.file = file, .path = "", .reason = std::move(reason)});
+        ConfigProblem problem{.file = file, .path = "", .reason = std::move(reason)};
+        if (std::ranges::find(reading_.problems, problem) == reading_.problems.end()) {
+            reading_.problems.push_back(std::move(problem));
+        }
     }
 
     // nullopt where it is not there, or cannot be had: that is a problem.
@@ -69,7 +73,7 @@ private:
             return;
         }
         reading_.files.push_back(path);
-        if (!is_trusted(file->borrow(), path, S_IFREG)) {
+        if (!is_of_type(file->borrow(), path, S_IFREG) || !is_trusted(file->borrow(), path)) {
             return;
         }
         const auto text = sys::read_all(file->borrow(), longest_config);
@@ -84,7 +88,7 @@ private:
     // A dot file is an editor's.
     std::vector<std::string> drop_ins(const std::string& directory) {
         const auto opened = open(directory, O_RDONLY | O_DIRECTORY);
-        if (!opened || !is_trusted(opened->borrow(), directory, S_IFDIR)) {
+        if (!opened || !is_trusted(opened->borrow(), directory)) {
             return {};
         }
         auto names = sys::list_directory(opened->borrow());
@@ -98,13 +102,17 @@ private:
         return *std::move(names);
     }
 
-    // Whether it is of this type and root's alone to write, and so is every directory above it.
-    bool is_trusted(BorrowedFd file, std::string path, mode_t type) {
+    bool is_of_type(BorrowedFd file, const std::string& path, mode_t type) {
         const auto status = sys::status_of(file);
         if (!status || (status->mode & S_IFMT) != type) {
             problem(path, status ? "is not a regular file" : status.error().what);
             return false;
         }
+        return true;
+    }
+
+    // Whether it may be read: it is root's alone to write, and so is every directory above it.
+    bool is_trusted(BorrowedFd file, std::string path) {
         auto alone = require_roots_alone(file);
         while (alone && path.size() > 1) {
             path.erase(std::max<std::size_t>(path.rfind('/'), 1));
@@ -114,17 +122,18 @@ private:
         if (!alone) {
             problem(path, alone.error().what);
         }
-        return alone.has_value();
+        return alone || untrusted_ == Untrusted::read_on;
     }
 
     ConfigReading& reading_;
+    Untrusted untrusted_;
 };
 
 } // namespace
 
-ConfigReading read_config(const std::string& path) {
+ConfigReading read_config(const std::string& path, Untrusted untrusted) {
     ConfigReading reading;
-    const auto tree = ConfigFiles(reading).read(path);
+    const auto tree = ConfigFiles(reading, untrusted).read(path);
     ConfigReader reader;
     reading.config = read_tree(reader, tree);
     std::ranges::move(reader.problems(), std::back_inserter(reading.problems));

@@ -21,10 +21,14 @@ struct ConfigReading {
     [[nodiscard]] Result<Config> sound() &&;
 };
 
+// A file that others could have written to is a problem. Either nothing of it counts, or, where only its problems are
+// asked for, it is looked at all the same for what else is wrong with it.
+enum class Untrusted { leave_out, read_on };
+
 // Reads the node config at `path` (absolute) and, where there are any, the drop-ins PATH.d/*.json in the order of their
 // names, merged as RFC 7396 says; what there is none of has its defaults. They are the word of whoever is root on the
 // node: each must be a regular file that is root's and that nobody else can write to, and so must every directory above
 // it; none of them may be a symlink.
-[[nodiscard]] ConfigReading read_config(const std::string& path);
+[[nodiscard]] ConfigReading read_config(const std::string& path, Untrusted untrusted = Untrusted::leave_out);
 
 } // namespace bulkhead::policy

@@ -21,6 +21,7 @@ struct ConfigProblem {
 
     // Code::bad_config, "FILE: PATH REASON".
     [[nodiscard]] Error error() const;
+    bool operator==(const ConfigProblem&) const = default;
 };
 
 class ConfigReader;

@@ -33,6 +33,7 @@
 #
 #   hook_state STATUS [PID]     print the state that a runtime would hand to a hook
 #   hook ARG...                 run the hook itself, with $config and $state_dir; the state is its standard input
+#   bulkhead ARG...             the operator's command, with $config and $state_dir
 #
 # and what ../common.bash has: skip_because, expect_eq, expect_match, expect_empty, wait_until, process_is_gone,
 # tmpfs_size.
@@ -41,6 +42,7 @@
 source "$BATS_TEST_DIRNAME/../common.bash"
 checkout=$(realpath "$BATS_TEST_DIRNAME/../..")
 BULKHEAD_HOOK=${BULKHEAD_HOOK:-$checkout/build/release/bin/bulkhead-hook}
+BULKHEAD=${BULKHEAD:-${BULKHEAD_HOOK%/*}/bulkhead}
 RUNTIME=${RUNTIME:-runc}
 
 # --- Each test's own place -------------------------------------------------------------------------------------------
@@ -263,3 +265,7 @@ hook_state() { # STATUS [PID]
 }
 
 hook() { "$BULKHEAD_HOOK" --config "$config" --state-dir "$state_dir" "$@"; }
+
+# --- The operator's command ------------------------------------------------------------------------------------------
+
+bulkhead() { "$BULKHEAD" --config "$config" --state-dir "$state_dir" "$@"; }

@@ -11,7 +11,6 @@
 #   expect_mounted [PATH]          the current container has a segment there, and the node has it once
 #   shmem_kib                      memory of all tmpfs of this machine
 #   expect_nothing_left            no receipt, no member, no mount of ours
-#   bulkhead ARG...                the operator's command
 # shellcheck disable=SC2154,SC2034 # set in helpers.bash, used in suites
 
 MiB=$((1 << 20))
@@ -56,5 +55,3 @@ expect_nothing_left() {
         "in the state directory"
     expect_empty "$(grep -F "$state_dir" /proc/self/mountinfo)" "mounts"
 }
-
-bulkhead() { "$checkout/build/release/bin/bulkhead" --config "$config" --state-dir "$state_dir" "$@"; }

@@ -28,6 +28,7 @@ TEST_CASE("printable_line is at most 500 bytes and shows that it was cut") {
     const std::string longest(500, 'x');
     CHECK(printable_line(longest) == longest);
     CHECK(printable_line(longest + "y") == std::string(497, 'x') + "...");
+    CHECK(printable(longest + "\ny") == longest + "?y");
     CHECK(printable_line(std::string(1 << 20, '\n')).size() == 500);
 }
 

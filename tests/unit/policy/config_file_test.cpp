@@ -137,3 +137,29 @@ TEST_CASE("a file that is no JSON gives nothing, the others what they have (root
     CHECK(reading.problems[0].file == place.config + ".d/a.json");
     CHECK(reading.config.has_defaults());
 }
+
+TEST_CASE("what others could write counts for nothing, and can be looked at all the same (root only)" * root_only) {
+    const Place place;
+    place.write("bulkhead.json", R"({"defaults":{"pids-max":7},"disks":{}})");
+    place.write("bulkhead.json.d/a.json", R"({"max":{"x":1}})");
+    REQUIRE(::chmod(place.path().c_str(), 0777) == 0);
+    const std::string alone = place.path() + ": is not root's alone to write; chown root and chmod go-w it";
+    const auto left_out = read_config(place.config);
+    REQUIRE(left_out.problems.size() == 1); // told once, though it lies above all three
+    CHECK(left_out.problems[0].error().what == alone);
+    CHECK(!left_out.config.has_defaults());
+    const auto looked_at = read_config(place.config, policy::Untrusted::read_on);
+    REQUIRE(looked_at.problems.size() == 3);
+    CHECK(looked_at.problems[0].error().what == alone);
+    CHECK(looked_at.problems[1].path == "disks");
+    CHECK(looked_at.problems[2].file == place.config + ".d/a.json");
+    CHECK((looked_at.files == std::vector<std::string>{place.config, place.config + ".d/a.json"}));
+}
+
+TEST_CASE("whatever is asked, no pipe and no device is read (root only)" * root_only) {
+    const Place place;
+    REQUIRE(::mkfifo(place.config.c_str(), 0666) == 0);
+    const auto reading = read_config(place.config, policy::Untrusted::read_on);
+    REQUIRE(reading.problems.size() == 1);
+    CHECK(reading.problems[0].reason == "is not a regular file");
+}

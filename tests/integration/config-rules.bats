@@ -13,8 +13,7 @@ under_containerd() { # NAMESPACE [CONTAINER]
 
 under_crio() { # NAMESPACE [CONTAINER]
     bundle_annotate io.kubernetes.cri-o.ContainerType container
-    bundle_annotate io.kubernetes.cri-o.SandboxName "k8s_pod_$1_0000-1111_0"
-    bundle_annotate io.kubernetes.cri-o.Labels "{\"io.kubernetes.container.name\":\"${2:-web}\"}"
+    bundle_annotate io.kubernetes.cri-o.Name "k8s_${2:-web}_pod_$1_0000-1111_0"
 }
 
 receipt() { cat "$state_dir/containers/$id"/*.json; }
@@ -63,7 +62,7 @@ rules='{
     bundle_hook
     under_crio prod
     bundle_annotate io.kubernetes.cri-o.Namespace ml-train
-    bundle_annotate io.kubernetes.pod.namespace ml-train
+    bundle_annotate io.kubernetes.cri-o.SandboxName k8s_POD_pod_ml-train_0000-1111_0
     bundle_annotate io.kubernetes.cri-o.ContainerName train
     bundle_annotate io.bulkhead.shm-size 100Mi
     expect_refused 77 "io.bulkhead.shm-size=\"100Mi\": exceeds the maximum of 16Mi (max.shm-size in $config); ask for less"

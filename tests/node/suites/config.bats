@@ -19,7 +19,6 @@ setup_file() {
     node_setup_file
     mkdir -p /run/ctd /run/bundle/rootfs
     busybox_root /run/bundle/rootfs
-    ln -s /run/bundle/rootfs /run/rootfs
 }
 
 teardown() {
@@ -78,7 +77,7 @@ ctr_run() { # NAMESPACE [ANNOTATION...]
         io.kubernetes.cri.sandbox-id=4711 io.kubernetes.cri.container-name=web "${@:2}"; do
         options+=(--annotation "$annotation")
     done
-    ctr_ run --detach --runc-binary /run/with-hook --rootfs "${options[@]}" /run/rootfs c1 sleep 1000
+    ctr_ run --detach --runc-binary /run/with-hook --rootfs "${options[@]}" /run/bundle/rootfs c1 /bin/sleep 1000
 }
 
 last_line() { jq --raw-output .line /run/bulkhead/errors/*.json; }
@@ -118,14 +117,13 @@ bc_() { local text; read -r text; echo $((text)); }
 # CRI-O itself is not in Debian: a bundle with the annotations that it writes, its hook and systemd's cgroups.
 crio_bundle() { # NAMESPACE [KEY VALUE]...
     (cd /run/bundle && rm -f config.json && runc spec)
-    jq --arg hook "$BULKHEAD_HOOK" --arg name "k8s_pod_$1_1234-5678_0" '
+    jq --arg hook "$BULKHEAD_HOOK" --arg name "k8s_web_pod_$1_1234-5678_0" '
         .process.terminal = false | .process.args = ["sleep", "1000"]
         | .linux.cgroupsPath = "system.slice:crio:c1"
         | .annotations = {
             "io.kubernetes.cri-o.ContainerType": "container", "io.kubernetes.cri-o.SandboxID": "4711",
-            "io.kubernetes.cri-o.ContainerID": "c1", "io.kubernetes.cri-o.SandboxName": $name,
-            "io.kubernetes.cri-o.Labels": "{\"io.kubernetes.container.name\":\"web\"}",
-            "io.kubernetes.cri-o.Namespace": "ml-train"}
+            "io.kubernetes.cri-o.ContainerID": "c1", "io.kubernetes.cri-o.Name": $name,
+            "io.kubernetes.container.name": "web", "io.kubernetes.cri-o.Namespace": "ml-train"}
         | .hooks = {createRuntime: [{path: $hook, args: ["bulkhead-hook", "createRuntime"]}],
                     poststop: [{path: $hook, args: ["bulkhead-hook", "poststop"]}]}
         | reduce range(0; $ARGS.positional | length; 2) as $i
@@ -135,9 +133,11 @@ crio_bundle() { # NAMESPACE [KEY VALUE]...
 }
 
 by_hand() { # RUNTIME
-    local options=(--root /run/by-hand)
-    if [[ $1 == runc ]]; then options+=(--systemd-cgroup); else options+=(--systemd-cgroup); fi
-    "$1" "${options[@]}" run --detach --bundle /run/bundle --pid-file /run/bundle/pid c1 >/run/bundle/log 2>&1 </dev/null 3>&-
+    local status=0
+    "$1" --root /run/by-hand --systemd-cgroup run --detach --bundle /run/bundle --pid-file /run/bundle/pid c1 \
+        >/run/bundle/log 2>&1 </dev/null 3>&- || status=$?
+    cat /run/bundle/log
+    return "$status"
 }
 
 by_hand_delete() { "$1" --root /run/by-hand --systemd-cgroup delete --force c1; }

@@ -7,17 +7,12 @@
 # and with containerd.
 load ../helpers
 load ../disk
+load ../containerd
 
 docker_home=/mnt/xfs/docker
 top_id=$(((1 << 31) - 1))
 
-setup_file() {
-    local root
-    root=$(mktemp -d)
-    busybox_root "$root"
-    tar -C "$root" -cf /run/busybox.tar .
-    rm -rf "$root"
-}
+setup_file() { busybox_tar; }
 
 setup() { disk_setup; }
 
@@ -216,28 +211,10 @@ containerd_stop() {
 
 ctr_() { ctr --address /run/ctd/socket "$@" 3>&-; }
 
-# The shim's runtime: it puts our hook into the bundle, as there is no other way into a container of ctr's.
-runtime_with_our_hook() {
-    cat >/run/with-hook <<END
-#!/bin/bash
-for ((i = 1; i < \$#; i++)); do
-    if [[ \${!i} == --bundle ]]; then j=\$((i + 1)) bundle=\${!j}; fi
-done
-if [[ -n \${bundle:-} && " \$* " == *" create "* ]]; then
-    jq '.hooks = {createRuntime: [{path: "$BULKHEAD_HOOK", args: ["bulkhead-hook", "createRuntime"]}],
-        poststop: [{path: "$BULKHEAD_HOOK", args: ["bulkhead-hook", "poststop"]}]}' "\$bundle/config.json" >"\$bundle/new"
-    mv "\$bundle/new" "\$bundle/config.json"
-fi
-exec $RUNTIME "\$@"
-END
-    chmod 755 /run/with-hook
-}
-
 with_containerd() {
     local upper
     containerd_start
     runtime_with_our_hook
-    mkdir -p /run/image
     docker_archive
     ctr_ image import /run/image.tar >/dev/null
     ctr_ run --detach --runc-binary /run/with-hook --annotation io.bulkhead.disk-size=10Mi \
@@ -254,16 +231,6 @@ with_containerd() {
     expect_nothing_left
     ctr_ container delete c1
     containerd_stop
-}
-
-# What `docker save` writes, of the one layer.
-docker_archive() {
-    local layer=/run/image/layer.tar
-    cp /run/busybox.tar "$layer"
-    printf '{"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
-        "$(sha256sum "$layer" | cut -d' ' -f1)" >/run/image/config.json
-    echo '[{"Config":"config.json","RepoTags":["busybox:latest"],"Layers":["layer.tar"]}]' >/run/image/manifest.json
-    tar -C /run/image -cf /run/image.tar manifest.json config.json layer.tar
 }
 
 @test "containerd: a container of ctr's has its limit, and gives it back" { with_each with_containerd; }

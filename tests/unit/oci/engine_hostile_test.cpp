@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // config.json as each engine leaves it for a pod that imitates the engine's keys: put together by hand from the sources
 // that engine.h names. The pod is "web-0" in the namespace "shop", its container "web"; wherever it could it wrote
-// "victim", that its workload is a sandbox, and that its sandbox is a workload.
+// "victim", that its workload is a sandbox, and that its sandbox is a workload. Those of containerd 1.6 and 1.7 are
+// held against the engine itself in tests/node/suites/engines-containerd.bats.
 #include "runtime/oci/engine.h"
 #include "runtime/oci/request.h"
 #include "support/fixture.h"

@@ -1,0 +1,96 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What suites with containerd share:
+#
+#   busybox_tar               /run/busybox.tar: a root file system
+#   docker_archive            /run/image.tar: what `docker save` writes of docker.io/library/busybox, of that one layer
+#   runtime_with_our_hook     /run/with-hook: $RUNTIME, with our hook in every bundle
+#
+#   cri_start                 containerd with its CRI plugin, that runtime, and every annotation of a pod let through
+#   cri_stop                  and all of its pods
+#   cri_pod NAMESPACE CONTAINER [KEY=VALUE...]   starts one, and prints the ids of its sandbox and its container
+#   cri_bundle ID
+#   cri_log
+# shellcheck disable=SC2154 # set in helpers.bash
+
+busybox_tar() {
+    local root
+    root=$(mktemp -d)
+    busybox_root "$root"
+    tar -C "$root" -cf /run/busybox.tar .
+    rm -rf "$root"
+}
+
+docker_archive() {
+    local layer=/run/image/layer.tar
+    mkdir -p /run/image
+    cp /run/busybox.tar "$layer"
+    printf '{"architecture":"amd64","os":"linux","config":{"Cmd":["/bin/sleep","1000"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+        "$(sha256sum "$layer" | cut -d' ' -f1)" >/run/image/config.json
+    echo '[{"Config":"config.json","RepoTags":["busybox:latest"],"Layers":["layer.tar"]}]' >/run/image/manifest.json
+    tar -C /run/image -cf /run/image.tar manifest.json config.json layer.tar
+}
+
+# The shim's runtime: it puts our hook into the bundle, as there is no other way into a container of containerd's.
+runtime_with_our_hook() {
+    cat >/run/with-hook <<END
+#!/bin/bash
+for ((i = 1; i < \$#; i++)); do
+    if [[ \${!i} == --bundle ]]; then j=\$((i + 1)) bundle=\${!j}; fi
+done
+if [[ -n \${bundle:-} && " \$* " == *" create "* ]]; then
+    jq '.hooks = {createRuntime: [{path: "$BULKHEAD_HOOK", args: ["bulkhead-hook", "createRuntime"]}],
+        poststop: [{path: "$BULKHEAD_HOOK", args: ["bulkhead-hook", "poststop"]}]}' "\$bundle/config.json" >"\$bundle/new"
+    mv "\$bundle/new" "\$bundle/config.json"
+fi
+exec $RUNTIME "\$@"
+END
+    chmod 755 /run/with-hook
+}
+
+# --- The CRI plugin --------------------------------------------------------------------------------------------------
+
+cri_home=/run/cri # of its own file system, as overlays are made in it
+
+cri_ctr() { ctr --address "$cri_home/socket" --namespace k8s.io "$@" 3>&-; }
+
+cri_start() {
+    mkdir -p "$cri_home"
+    mountpoint --quiet "$cri_home" || mount -t tmpfs tmpfs "$cri_home"
+    cat >"$cri_home/config.toml" <<END
+version = 2
+root = "$cri_home/root"
+state = "$cri_home/state"
+[grpc]
+address = "$cri_home/socket"
+[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "docker.io/library/busybox:latest"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+runtime_type = "io.containerd.runc.v2"
+pod_annotations = ["*", "*/*"]
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+BinaryName = "/run/with-hook"
+END
+    containerd --config "$cri_home/config.toml" </dev/null &>>"$cri_home/log" 3>&- &
+    echo $! >"$cri_home/pid"
+    wait_until 30 cri_ctr version &>/dev/null || { tail -20 "$cri_home/log"; return 1; }
+    cri_ctr image import /run/image.tar >/dev/null
+}
+
+cri_pod() { "$checkout/tests/node/cri" "$cri_home/socket" "$1" "$2" docker.io/library/busybox:latest "${@:3}"; }
+
+cri_bundle() { printf '%s/state/io.containerd.runtime.v2.task/k8s.io/%s\n' "$cri_home" "$1"; }
+
+cri_log() { cat "$cri_home/log"; }
+
+cri_stop() {
+    local sandbox
+    for sandbox in "$cri_home"/state/io.containerd.grpc.v1.cri/sandboxes/*; do
+        [[ -d $sandbox ]] || continue
+        "$checkout/tests/node/cri" "$cri_home/socket" --remove "$(basename "$sandbox")" || true
+    done
+    kill "$(<"$cri_home/pid")" || true
+    wait_until 30 process_is_gone "$(<"$cri_home/pid")"
+    : >"$cri_home/log"
+}

@@ -72,6 +72,8 @@ struct DeclaredSegment {
 
 struct CgroupConfig {
     bool allow_raise = false; // what a container asks for may be above what the engine set
+
+    bool operator==(const CgroupConfig&) const = default;
 };
 
 // Whether a container may be started with a disk limit that it could take off from inside (bulkhead.json(5)).
@@ -87,12 +89,15 @@ struct DiskConfig {
     bool accounting_only = false;    // count, set no limit
     bool enable_enforcement = false; // where the file system only counts, switch its enforcement on
     bool label_engine_files = false; // /etc/hosts and the like count as well
+
+    bool operator==(const DiskConfig&) const = default;
 };
 
 // For which walls a container starts without, where they cannot be put up. What is not allowed is never let through.
 struct OnError {
     std::array<bool, oci::resource_count> warn{};
 
+    bool operator==(const OnError&) const = default;
     [[nodiscard]] bool warns(oci::Resource resource) const { return warn[static_cast<std::size_t>(resource)]; }
 };
 
@@ -100,6 +105,8 @@ struct OnError {
 struct RuntimeConfig {
     std::vector<std::string> path{"runc", "crun"}; // names to look up in PATH, or absolute paths
     std::string hook = "/usr/libexec/oci/hooks.d/bulkhead-hook";
+
+    bool operator==(const RuntimeConfig&) const = default;
 };
 
 struct Config {

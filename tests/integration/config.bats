@@ -113,3 +113,16 @@ expect_says() { # STATUS LINE...
     run hook createRuntime < <(hook_state creating $$)
     expect_eq 77 "$status"
 }
+
+@test "the schema gives the same verdict on configs as the parser, as far as a schema can" {
+    run "$BATS_TEST_DIRNAME/config-verdicts" "$BULKHEAD" "$work"
+    expect_match '^[0-9]+ configs, [0-9]+ at random: 0 differences$' "$output"
+    expect_eq 0 "$status"
+}
+
+@test "the example is sound" {
+    cp "$checkout/config/bulkhead.json" "$config"
+    chmod 644 "$config"
+    run bulkhead check-config
+    expect_says 0 "sound: $config"
+}

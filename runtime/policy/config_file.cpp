@@ -38,8 +38,9 @@ public:
     ConfigTree read(const std::string& path) {
         ConfigTree tree;
         merge(path, tree);
+        const auto directory = path + ".d/";
         for (const auto& name : drop_ins(path + ".d")) {
-            merge(path + ".d/" + name, tree);
+            merge(std::string(directory).append(name), tree);
         }
         return tree;
     }

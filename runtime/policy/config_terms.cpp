@@ -109,7 +109,7 @@ bool may_match_container(std::string_view glob) {
     return !glob.empty() && glob.find_first_not_of(characters) == std::string_view::npos;
 }
 
-constexpr std::string_view no_namespace = "matches no namespace; write a-z, 0-9 and -, \"*\" and \"?\", or \"@local\"";
+constexpr std::string_view no_namespace = R"(matches no namespace; write a-z, 0-9 and -, "*" and "?", or "@local")";
 
 void read_rule_namespace(ConfigReader& reader, const ConfigTree& tree, Rule& rule) {
     reader.string(tree, rule.name_space.emplace());
@@ -123,7 +123,7 @@ void read_rule_container(ConfigReader& reader, const ConfigTree& tree, Rule& rul
     reader.string(tree, rule.container.emplace());
     rule.broken = rule.broken || !may_match_container(*rule.container);
     if (tree.value().string() && !may_match_container(*rule.container)) {
-        reader.problem(tree, "matches no container; write letters, digits and _.+-, \"*\" and \"?\"");
+        reader.problem(tree, R"(matches no container; write letters, digits and _.+-, "*" and "?")");
     }
 }
 

@@ -59,6 +59,7 @@ Result<ConfigTree> ConfigTree::parse(std::string_view text, const std::string& f
 }
 
 // As deep as the text is nested: JsonObject refuses more than oci::deepest_nesting.
+// NOLINTBEGIN(misc-no-recursion)
 Result<ConfigTree> ConfigTree::build(const oci::JsonValue& value, const ConfigTree& parent, std::string_view name,
                                      std::string_view joint) {
     ConfigTree tree;
@@ -99,6 +100,7 @@ void ConfigTree::merge(ConfigTree patch) {
         }
     }
 }
+// NOLINTEND(misc-no-recursion)
 
 std::vector<const ConfigTree*> ConfigTree::members() const {
     std::vector<const ConfigTree*> members;

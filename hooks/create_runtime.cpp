@@ -6,9 +6,8 @@
 #include "runtime/ledger/segment_records.h"
 #include "runtime/ledger/store.h"
 #include "runtime/oci/engine.h"
-#include "runtime/oci/request.h"
 #include "runtime/oci/spec.h"
-#include "runtime/policy/decision.h"
+#include "runtime/policy/outlook.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/procfs.h"
 #include "runtime/sys/project.h"
@@ -38,46 +37,31 @@ Result<sys::Process> open_process(const oci::State& state) {
     return process;
 }
 
-// What is to be done for a container, and what that was decided by.
+// What is to be done for a container.
 struct Order {
     oci::Spec spec;
     oci::Engine engine;
-    policy::Config config;
-    policy::Plan plan;
+    policy::Outlook outlook;
 };
-
-// Whether the node gives something to this container, which asks for nothing. Of a config that is unsound, what is
-// sound of it decides whom that concerns.
-Result<bool> has_defaults(const policy::Config& config, const oci::Engine& engine) {
-    if (!config.has_defaults()) {
-        return false;
-    }
-    TRY_ASSIGN(const auto allowance, policy::allowance_for(config, engine, Bytes{}));
-    return allowance.has_defaults();
-}
 
 // The annotations are judged first, then the config, then what the one may ask of the other. nullopt: nothing is to be
 // done.
 Result<std::optional<Order>> read_order(const oci::State& state, NodeConfig& node) {
-    Order order;
-    TRY_ASSIGN(order.spec, oci::read_spec(state.bundle));
-    TRY_ASSIGN(order.engine, oci::identify_engine(order.spec, state.id, state.bundle));
-    if (order.engine.sandbox) {
+    TRY_ASSIGN(auto spec, oci::read_spec(state.bundle));
+    TRY_ASSIGN(auto asking, policy::read_asking(spec, state.id, state.bundle));
+    if (asking.engine.sandbox) {
+        return std::nullopt; // without a look at the config
+    }
+    TRY_ASSIGN(const auto ram, sys::total_ram());
+    TRY_ASSIGN(auto outlook, policy::look_ahead(asking.request, node.take(),
+                                                {.engine = asking.engine,
+                                                 .ram = Bytes{ram},
+                                                 .guarded = sys::labels_are_guarded(),
+                                                 .sys_admin = spec.may_have_sys_admin}));
+    if (!outlook) {
         return std::nullopt;
     }
-    TRY_ASSIGN(const auto request, oci::parse_request(order.spec.annotations, order.engine.container_name));
-    if (request.empty()) {
-        TRY_ASSIGN(const auto concerned, has_defaults(node.reading().config, order.engine));
-        if (!concerned) {
-            return std::nullopt;
-        }
-    }
-    TRY_ASSIGN(order.config, node.take());
-    TRY_ASSIGN(const auto ram, sys::total_ram());
-    TRY_ASSIGN(order.plan,
-               policy::decide(request, order.config,
-                              {.engine = order.engine, .ram = Bytes{ram}, .guarded = sys::labels_are_guarded()}));
-    return order;
+    return Order{.spec = std::move(spec), .engine = std::move(asking.engine), .outlook = *std::move(outlook)};
 }
 
 // What is there of this container already. True: a run before this one did the work.
@@ -178,8 +162,8 @@ Result<void> create_runtime(const oci::State& state, const Arguments& arguments,
         return {};
     }
     const Container container{.id = state.id, .process = process, .spec = order->spec, .engine = order->engine};
-    return limit({.plan = order->plan,
-                  .config = order->config,
+    return limit({.plan = order->outlook.plan,
+                  .config = order->outlook.config,
                   .container = container,
                   .owner = owner,
                   .entry = entry,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "runtime/base/error.h"
 #include "runtime/policy/config_file.h"
 
 #include <optional>
@@ -20,10 +19,10 @@ public:
         }
         return *reading_;
     }
-    // Once. Code::bad_config where it is unsound.
-    [[nodiscard]] Result<policy::Config> take() {
+    // The same, once.
+    [[nodiscard]] policy::ConfigReading take() {
         static_cast<void>(reading());
-        return (*std::move(reading_)).sound();
+        return *std::move(reading_);
     }
 
 private:

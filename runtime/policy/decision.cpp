@@ -85,6 +85,15 @@ Result<void> check_guard(const Plan& plan, const DiskConfig& disk, bool guarded)
                                              "not run behind it; start it through bulkhead-runtime");
 }
 
+// Who has the capability mounts the segment anew, in a user namespace of its own too.
+Result<void> check_read_only(const oci::SegmentSetting& segment, bool sys_admin) {
+    if (!segment.options.read_only || !sys_admin) {
+        return {};
+    }
+    return segment.refuse(Code::not_allowed, "ro cannot be held against CAP_SYS_ADMIN, which may mount anew, in a user "
+                                             "namespace as well; drop the capability, or leave ro out");
+}
+
 } // namespace
 
 Result<Plan> decide(const oci::Request& request, const Config& config, const Facts& facts) {
@@ -97,6 +106,9 @@ Result<Plan> decide(const oci::Request& request, const Config& config, const Fac
         TRY(check_allowed(segment, allowance));
     }
     TRY_ASSIGN(plan.segments, plan_segments(request, config.segments, allowance, facts.engine, facts.ram));
+    for (const auto& segment : request.segments()) {
+        TRY(check_read_only(segment, facts.sys_admin));
+    }
     TRY(check_guard(plan, config.disk, facts.guarded));
     return plan;
 }

@@ -15,13 +15,14 @@ namespace bulkhead::policy {
 
 struct Facts {
     const oci::Engine& engine;
-    Bytes ram;            // the node's
-    bool guarded = false; // the container cannot take its label off its layer
+    Bytes ram;              // the node's
+    bool guarded = false;   // the container cannot take its label off its layer
+    bool sys_admin = false; // CAP_SYS_ADMIN is in its bounding set, in whatever user namespace
 };
 
 // Code::not_allowed for what the node does not allow, also memory-low without a maximum: it takes memory from others,
-// so that the operator must have said how much. Code::invalid_annotation for what does not go together.
-// Code::malformed_input where it depends on what the engine does not tell.
+// so that the operator must have said how much; and for ro with CAP_SYS_ADMIN. Code::invalid_annotation for what does
+// not go together. Code::malformed_input where it depends on what the engine does not tell.
 //
 // A default is for a container that does not ask for the same; what the two of them mean together is for the resources
 // to see (a default never loosens what the engine set).

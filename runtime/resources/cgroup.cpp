@@ -2,6 +2,7 @@
 #include "runtime/resources/cgroup.h"
 
 #include "runtime/base/quantity.h"
+#include "runtime/policy/precedence.h"
 #include "runtime/sys/file.h"
 
 #include <algorithm>
@@ -59,20 +60,11 @@ Result<Limit> parse_limit(std::string_view text) {
     return value >= v1_unlimited ? Limit{} : Limit{value};
 }
 
-bool holds(Limit limit, std::uint64_t wanted) { return limit && *limit <= wanted; }
-
 std::string amount(Key key, std::uint64_t value) {
     return oci::info_of(key).type == oci::ValueType::bytes ? format(Bytes{value}) : std::to_string(value);
 }
 
 std::unexpected<Error> unsupported(std::string what) { return fail(Code::unsupported, std::move(what)); }
-
-// The kernel keeps bytes as whole pages, rounded down. Written that way, what is read back is what was written.
-std::uint64_t as_kernel_keeps_it(const Setting& setting) {
-    const auto page = sys::page_size().value;
-    const bool bytes = oci::info_of(setting.key).type == oci::ValueType::bytes;
-    return bytes ? setting.value / page * page : setting.value;
-}
 
 bool is_within(std::string_view path, std::string_view ancestor) {
     return path == ancestor || (path.starts_with(ancestor) && path.substr(ancestor.size()).starts_with('/'));
@@ -95,6 +87,18 @@ Result<CgroupPlace> own_place(const std::string& container_text, const std::stri
 }
 
 } // namespace
+
+std::uint64_t as_kernel_keeps_it(const Setting& setting) {
+    const auto page = sys::page_size().value;
+    const bool bytes = oci::info_of(setting.key).type == oci::ValueType::bytes;
+    return bytes ? setting.value / page * page : setting.value;
+}
+
+Result<void> check_version(const Setting& setting, CgroupVersion version) {
+    return version == CgroupVersion::v1 && knob_of(setting.key).v1_file == nullptr
+               ? unsupported("cgroup v1 has no such limit; it needs cgroup v2")
+               : Result<void>{};
+}
 
 // Collects what is to be written, setting by setting.
 class CgroupLimits::Preparation {
@@ -160,7 +164,7 @@ private:
         const auto wanted = as_kernel_keeps_it(setting);
         TRY_ASSIGN(const auto old_text, read(place, file));
         TRY_ASSIGN(const auto old_limit, parse_limit(old_text));
-        if (stays(setting, old_limit, wanted)) {
+        if (policy::engines_stays(setting, config_, old_limit, wanted)) {
             const bool scope_above = unit && unit->path == place.path && !leaf_is(place);
             if (old_limit < wanted && !scope_above) { // there it is systemd's DefaultTasksMax, not the engine's
                 note_kept(setting, *old_limit);
@@ -173,16 +177,6 @@ private:
         }
         return {};
     }
-
-    // memory-low is a protection: 0 where the engine set none, and to be raised.
-    [[nodiscard]] bool stays(const Setting& setting, Limit old_limit, std::uint64_t wanted) const {
-        if (setting.key == Key::memory_low) {
-            return old_limit == wanted || (setting.is_default() && old_limit != 0);
-        }
-        return may_raise(setting) ? old_limit == wanted : holds(old_limit, wanted);
-    }
-
-    [[nodiscard]] bool may_raise(const Setting& setting) const { return config_.allow_raise && !setting.is_default(); }
 
     [[nodiscard]] bool leaf_is(const CgroupPlace& place) const {
         return sys::find_cgroup(cgroup_text_, place.controller) == place;
@@ -202,9 +196,10 @@ private:
     Result<void> add_oom_group(const Setting& setting, const CgroupPlace& place,
                                const std::optional<SystemdUnit>& unit) {
         TRY_ASSIGN(const auto old_text, read(place, "memory.oom.group"));
-        if (old_text == "1" || setting.value == 0) {
-            if (old_text == "1" && setting.value == 0) {
-                note_kept(setting, 1);
+        const std::uint64_t old_value = old_text == "1" ? 1 : 0;
+        if (policy::engines_stays(setting, config_, old_value, setting.value)) {
+            if (old_value != setting.value) {
+                note_kept(setting, old_value);
             }
             return {};
         }
@@ -217,9 +212,7 @@ private:
 
     Result<void> add_v1(const Setting& setting, const Knob& knob, const CgroupPlace& place,
                         const std::optional<SystemdUnit>& unit) {
-        if (knob.v1_file == nullptr) {
-            return unsupported("cgroup v1 has no such limit; it needs cgroup v2");
-        }
+        TRY(check_version(setting, CgroupVersion::v1));
         if (setting.key == Key::memory_swap_max) {
             return add_v1_swap(setting, knob, place);
         }
@@ -263,7 +256,7 @@ private:
         const auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
         const auto swap = as_kernel_keeps_it(setting);
         const auto wanted = swap > most - *memory ? most : *memory + swap;
-        if (may_raise(setting) ? old_sum == wanted : holds(old_sum, wanted)) {
+        if (policy::engines_stays(setting, config_, old_sum, wanted)) {
             if (*old_sum < wanted) {
                 note_kept(setting, *old_sum - std::min(*memory, *old_sum));
             }

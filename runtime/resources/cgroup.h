@@ -64,6 +64,13 @@ private:
     std::size_t written_ = 0;
 };
 
+// Of a memory or pids setting: the kernel keeps bytes as whole pages, rounded down. Written that way, what is read back
+// is what was written.
+[[nodiscard]] std::uint64_t as_kernel_keeps_it(const oci::Setting& setting);
+
+// Whether cgroups of this version have such a limit at all; Code::unsupported. Does not name the setting.
+[[nodiscard]] Result<void> check_version(const oci::Setting& setting, sys::CgroupVersion version);
+
 // The memory limit that holds for the container: its cgroup's own. nullopt: none, or it cannot be told.
 [[nodiscard]] std::optional<Bytes> memory_limit_in_force(const Container& container);
 

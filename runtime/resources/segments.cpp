@@ -17,15 +17,6 @@ namespace {
 
 using policy::SegmentPlan;
 
-Result<void> check_read_only(const SegmentPlan& plan, const Container& container) {
-    if (plan.asked.options.read_only && container.spec.may_have_sys_admin) {
-        return fail(Code::not_allowed,
-                    "ro cannot be held against CAP_SYS_ADMIN, which may mount anew, in a user namespace "
-                    "as well; drop the capability, or leave ro out");
-    }
-    return {};
-}
-
 // Else the segment would be mounted on the node, where nobody takes it off.
 Result<void> require_mounts_of_its_own(const Container& container) {
     TRY_ASSIGN(const auto ns, container.process.mount_namespace());
@@ -67,17 +58,12 @@ Result<void> set_flags(BorrowedFd mount, const SegmentPlan& plan, const Containe
 
 } // namespace
 
-Result<SegmentTarget> Segments::find_target(const SegmentPlan& plan, BorrowedFd root, const Container& container) {
-    TRY(check_read_only(plan, container));
-    return SegmentTarget::find(root, container, plan.asked.options.path);
-}
-
 Result<Segments> Segments::prepare(const std::vector<SegmentPlan>& plans, const Container& container) {
     Segments segments;
     TRY(require_mounts_of_its_own(container));
     TRY_ASSIGN(segments.root_, open_root(container));
     for (const auto& plan : plans) {
-        auto target = find_target(plan, segments.root_.borrow(), container);
+        auto target = SegmentTarget::find(segments.root_.borrow(), container, plan.asked.options.path);
         if (!target) {
             return std::unexpected(plan.asked.explain(std::move(target).error()));
         }
@@ -103,7 +89,7 @@ Result<void> Segments::make_target(Segment& segment, const Container& container)
     auto made = segment.target.make(owner);
     if (!made && made.error().code == Code::busy) { // it may be the /dev/shm that we have just mounted ourselves
         TRY(segment.target.undo());
-        TRY_ASSIGN(segment.target, find_target(segment.plan, root_.borrow(), container));
+        TRY_ASSIGN(segment.target, SegmentTarget::find(root_.borrow(), container, segment.plan.asked.options.path));
         made = segment.target.make(owner);
     }
     return made;

@@ -25,8 +25,6 @@ struct SegmentRecord {
 class Segments {
 public:
     // Looks whether each can be mounted where it was asked for; changes nothing. Errors, here and of apply(), name it.
-    // Code::not_allowed: ro for a container that may have CAP_SYS_ADMIN, in a user namespace of its own too: it would
-    // mount it anew.
     [[nodiscard]] static Result<Segments> prepare(const std::vector<policy::SegmentPlan>& plans,
                                                   const Container& container);
 
@@ -53,8 +51,6 @@ private:
     };
     Segments() = default;
 
-    [[nodiscard]] static Result<SegmentTarget> find_target(const policy::SegmentPlan& plan, BorrowedFd root,
-                                                           const Container& container);
     [[nodiscard]] Result<void> make_target(Segment& segment, const Container& container) const;
     [[nodiscard]] Result<void> join(Segment& segment, const Container& container, SegmentBook& book) const;
     [[nodiscard]] Result<void> attach(const Container& container);

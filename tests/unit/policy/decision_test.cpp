@@ -254,6 +254,23 @@ TEST_CASE("disk.guard: require refuses a disk limit that could be taken off") {
     }
 }
 
+TEST_CASE("ro is refused to whom CAP_SYS_ADMIN may come") {
+    const auto what = [](const std::string& asked, bool sys_admin) {
+        const auto plan =
+            decide(request(asked, local), {}, {.engine = local, .ram = ram, .guarded = false, .sys_admin = sys_admin});
+        if (!plan) {
+            CHECK(plan.error().code == Code::not_allowed);
+        }
+        return plan ? "" : plan.error().what;
+    };
+    CHECK(what("segment.x=path=/x,ro", true) ==
+          "io.bulkhead.segment.x=\"path=/x,ro\": ro cannot be held against CAP_SYS_ADMIN, which may mount anew, in a "
+          "user namespace as well; drop the capability, or leave ro out");
+    CHECK(what("segment.x=path=/x segment.y=path=/y,ro", true).starts_with("io.bulkhead.segment.y="));
+    CHECK(what("segment.x=path=/x,ro", false).empty());
+    CHECK(what("segment.x=path=/x", true).empty());
+}
+
 TEST_CASE("whether a container that asks for nothing gets something") {
     const auto has = [](const std::string& config, const oci::Engine& engine) {
         return policy::allowance_for(sound_config(config), engine, ram).value().has_defaults();

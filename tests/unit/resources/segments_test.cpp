@@ -176,17 +176,6 @@ TEST_CASE("a container in the mounts of the node is refused (root, mounts of its
           }) == "");
 }
 
-TEST_CASE("ro is refused to whom CAP_SYS_ADMIN may come (root, mounts of its own)" * needs_mounts) {
-    CHECK(in_box([](Findings& findings, Box& box) {
-              box.container->spec.may_have_sys_admin = true;
-              findings.expect_equal(box.put_up(plan("/a", ",ro")),
-                                    "ro cannot be held against CAP_SYS_ADMIN, which may mount anew, in "
-                                    "a user namespace as well; drop the capability, or leave ro out");
-              findings.expect(box.code == Code::not_allowed, "code");
-              findings.expect_equal(box.put_up(plan("/a")), "");
-          }) == "");
-}
-
 TEST_CASE("a directory that is moved away between the look and the mount (root, mounts of its own)" * needs_mounts) {
     CHECK(in_box([](Findings& findings, Box& box) {
               std::filesystem::create_directories(box.directory.path("root/a/b"));

@@ -4,6 +4,7 @@
 #include "runtime/sys/call.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/listing.h"
+#include "runtime/sys/path.h"
 
 #include <cerrno>
 #include <chrono>
@@ -11,7 +12,6 @@
 #include <linux/fs.h>
 #include <optional>
 #include <string>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 namespace bulkhead::sys {
@@ -33,9 +33,6 @@ public:
 
     // Until a whole round over the top removes nothing: what is moved up comes into the next one.
     Result<void> run() {
-        TRY_ASSIGN(const auto status, status_of(top_));
-        device_ = status.device;
-        unprotect(top_);
         bool some = true;
         while (some) {
             TRY_ASSIGN(some, round());
@@ -59,86 +56,81 @@ private:
             if (late()) {
                 return fail(Code::busy, "there is too much in it, or somebody writes still");
             }
-            some = remove(*name) || some;
+            some = gone(remove(*name), *name) || some;
         }
     }
 
-    // Whether the entry of the top is gone.
-    bool remove(const std::string& name) {
-        const auto status = status_at(top_, name);
-        if (!status) {
-            return false; // gone meanwhile
+    // What cannot be removed: what is mounted on (EBUSY), and what holds that (ENOTEMPTY).
+    bool gone(int why, const std::string& name) {
+        if (why != 0 && why != ENOENT && !first_error_) {
+            first_error_ = fail_errno(why, "remove " + name).error();
         }
-        if (status->device != device_) {
-            return false; // something is mounted on it
+        return why == 0;
+    }
+
+    // An entry of the top.
+    int remove(const std::string& name) {
+        const auto why = unlink(top_, name, 0);
+        if (why != EISDIR) {
+            return why;
         }
-        if (!S_ISDIR(status->mode)) {
-            return unlink(top_, name, 0);
+        const auto full = unlink(top_, name, AT_REMOVEDIR);
+        if (full != ENOTEMPTY) {
+            return full;
         }
-        if (const auto directory = open_at(top_, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) {
-            unprotect(directory->borrow());
-            clear(directory->borrow());
+        if (auto directory = open_directory_on_same_mount(top_, name, O_RDONLY)) {
+            clear(*std::move(directory));
         }
         return unlink(top_, name, AT_REMOVEDIR);
     }
 
     // Removes what is in `directory`, but for its directories, which are moved to the top.
-    void clear(BorrowedFd directory) {
-        auto opened = open_at(directory, ".", O_RDONLY | O_DIRECTORY);
-        if (!opened) {
-            return;
-        }
-        Listing listing(*std::move(opened));
+    void clear(UniqueFd directory) {
+        Listing listing(std::move(directory));
         for (auto name = listing.next(); name && *name && !late(); name = listing.next()) {
-            const auto status = status_at(directory, **name);
-            if (!status || status->device != device_) {
-                continue;
-            }
-            S_ISDIR(status->mode) ? move_up(directory, **name) : static_cast<void>(unlink(directory, **name, 0));
+            const auto why = unlink(listing.directory(), **name, 0);
+            gone(why == EISDIR ? move_up(listing.directory(), **name) : why, **name);
         }
     }
 
-    // One that may not be moved (protected itself, or mounted on in this namespace) is unprotected and tried again.
-    void move_up(BorrowedFd directory, const std::string& name) {
-        if (!renamed_to_top(directory, name)) {
-            if (const auto file = open_at(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) {
-                unprotect(file->borrow());
-                static_cast<void>(renamed_to_top(directory, name));
-            }
-        }
+    // 0, or why it did not go. EISDIR: without AT_REMOVEDIR, a directory.
+    static int unlink(BorrowedFd directory, const std::string& name, int flags) {
+        return unprotecting(directory, name,
+                            [&] { return call(SYS_unlinkat, directory.number(), name.c_str(), flags); });
     }
 
     // Whoever filled it may have given out such names as well; the number only goes up.
-    bool renamed_to_top(BorrowedFd directory, const std::string& name) {
-        long result = 0;
-        do {
+    int move_up(BorrowedFd directory, const std::string& name) {
+        const auto rename = [&] {
             const auto target = ".emptied-" + std::to_string(++moved_);
-            result = call(SYS_renameat2, directory.number(), name.c_str(), top_.number(), target.c_str(), no_replace);
-        } while (result < 0 && errno == EEXIST);
-        return result == 0;
+            return call(SYS_renameat2, directory.number(), name.c_str(), top_.number(), target.c_str(), no_replace);
+        };
+        for (;;) {
+            const auto why = unprotecting(directory, name, rename);
+            if (why != EEXIST) {
+                return why;
+            }
+        }
     }
 
-    bool unlink(BorrowedFd directory, const std::string& name, int flags) {
-        if (call(SYS_unlinkat, directory.number(), name.c_str(), flags) == 0) {
-            return true;
+    // What is protected, or lies in a directory that is, is tried again without.
+    template <typename Change>
+    static int unprotecting(BorrowedFd directory, const std::string& name, Change change) {
+        if (change() == 0) {
+            return 0;
         }
-        if (errno == EPERM) {
-            if (const auto file = open_at(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)) {
-                unprotect(file->borrow());
-            }
-            if (call(SYS_unlinkat, directory.number(), name.c_str(), flags) == 0) {
-                return true;
-            }
+        if (errno != EPERM) {
+            return errno;
         }
-        if (!first_error_) {
-            first_error_ = fail_errno(errno, "remove " + name).error();
+        unprotect(directory);
+        if (const auto file = open_at(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)) {
+            unprotect(file->borrow());
         }
-        return false;
+        return change() == 0 ? 0 : errno;
     }
 
     BorrowedFd top_;
     std::chrono::steady_clock::time_point deadline_;
-    dev_t device_ = 0;
     std::uint64_t moved_ = 0;
     std::optional<Error> first_error_;
 };

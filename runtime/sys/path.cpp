@@ -5,7 +5,6 @@
 #include "runtime/sys/file.h"
 
 #include <cstdint>
-#include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 
@@ -36,8 +35,9 @@ Result<UniqueFd> open_directory_in(BorrowedFd root, const std::string& path, Sym
     return open_resolving(root, path, RESOLVE_IN_ROOT | (symlinks == Symlinks::refuse ? RESOLVE_NO_SYMLINKS : 0));
 }
 
-Result<UniqueFd> open_directory_on_same_mount(BorrowedFd directory, const std::string& name) {
-    return open_resolving(directory, name, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+Result<UniqueFd> open_directory_on_same_mount(BorrowedFd directory, const std::string& name, int access) {
+    return open_resolving(directory, name, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+                          access | O_DIRECTORY);
 }
 
 Result<UniqueFd> open_without_symlinks(const std::string& path, int flags) {

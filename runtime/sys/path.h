@@ -6,6 +6,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/unique_fd.h"
 
+#include <fcntl.h>
 #include <string>
 
 namespace bulkhead::sys {
@@ -16,9 +17,10 @@ enum class Symlinks : bool { follow_inside, refuse };
 // (RESOLVE_IN_ROOT); magic links are refused always. With Symlinks::refuse a symlink in any component is ELOOP.
 [[nodiscard]] Result<UniqueFd> open_directory_in(BorrowedFd root, const std::string& path, Symlinks symlinks);
 
-// O_PATH descriptor of the directory `name` in `directory`, on the same mount (RESOLVE_BENEATH, RESOLVE_NO_XDEV): EXDEV
-// where something is mounted on it. A symlink is ELOOP.
-[[nodiscard]] Result<UniqueFd> open_directory_on_same_mount(BorrowedFd directory, const std::string& name);
+// Descriptor of the directory `name` in `directory`, on the same mount (RESOLVE_BENEATH, RESOLVE_NO_XDEV): EXDEV where
+// something is mounted on it. A symlink is ELOOP. `access`: O_PATH, or O_RDONLY for one to be read.
+[[nodiscard]] Result<UniqueFd> open_directory_on_same_mount(BorrowedFd directory, const std::string& name,
+                                                            int access = O_PATH);
 
 // The file or directory at an absolute path no component of which is a symlink (ELOOP otherwise): openat(2) with
 // `flags`.

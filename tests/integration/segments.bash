@@ -10,6 +10,7 @@
 #   segment_mounts                 the lines of this mount table (PID 1's) that are segments'
 #   expect_mounted [PATH]          the current container has a segment there, and the node has it once
 #   shmem_kib                      memory of all tmpfs of this machine
+#   expect_freed KIB               of the 200 MiB in a segment most are no memory any more; KIB: shmem_kib before
 #   expect_nothing_left            no receipt, no member, no mount of ours
 # shellcheck disable=SC2154,SC2034 # set in helpers.bash, used in suites
 
@@ -49,6 +50,11 @@ expect_mounted() { # [PATH]
 }
 
 shmem_kib() { awk '/^Shmem:/ { print $2 }' /proc/meminfo; }
+
+# Of the whole machine: others take and free some at the same time.
+expect_freed() { # KIB
+    wait_until 10 eval "(($1 - \$(shmem_kib) > 150000))" || complain "memory stays: $1 KiB before, $(shmem_kib) KiB after"
+}
 
 expect_nothing_left() {
     expect_empty "$(find "$state_dir" -mindepth 1 -not -path "$state_dir/errors*" -not -path "$state_dir/containers")" \

@@ -45,6 +45,8 @@ Result<void> poststop(const oci::State& state, const Arguments& arguments) {
         ledger::DiskRecords disks(ledger::disk_directory, arguments.state_dir);
         ledger::SegmentRecords segments(arguments.state_dir);
         TRY(ledger::release(*receipt, disks, segments));
+        TRY(entry->remove());
+        return segments.finished(); // for the journal
     }
     return entry->remove();
 }

@@ -71,12 +71,27 @@ private:
             const bool keep = !options_.keep || (place.scope == "node" &&
                                                  std::ranges::find(*options_.keep, place.name) != options_.keep->end());
             const auto done = segments_.collect(place, keep, options_.dry_run);
-            const bool at_work = !done && done.error().code == Code::busy; // a hook is
-            if (!at_work && (!done || *done)) {
-                add_released(Kind::segment, "", name, done ? Result<void>{} : std::unexpected(done.error()));
-            }
+            add_collected(name, done);
         }
+        TRY(take_remains());
         return options_.dry_run ? Result<void>{} : segments_.tidy();
+    }
+
+    // After the segments, as some of those may have come to it.
+    Result<void> take_remains() {
+        TRY_ASSIGN(const auto all, segments_.remains());
+        for (const auto& remains : all) {
+            add_collected("segments/" + remains.scope + "/" + remains.name,
+                          segments_.collect_remains(remains, options_.dry_run));
+        }
+        return {};
+    }
+
+    void add_collected(const std::string& name, const Result<bool>& done) {
+        const bool at_work = !done && done.error().code == Code::busy; // a hook, or another gc, is
+        if (!at_work && (!done || *done)) {
+            add_released(Kind::segment, "", name, done ? Result<void>{} : std::unexpected(done.error()));
+        }
     }
 
     void take_receipt(const Entry& entry, const std::string& id) {

@@ -3,13 +3,11 @@
 
 #include "runtime/ledger/segment_home.h"
 #include "runtime/ledger/segment_total.h"
-#include "runtime/sys/emptying.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/listing.h"
 #include "runtime/sys/mount.h"
 
 #include <cerrno>
-#include <chrono>
 #include <sys/stat.h>
 
 namespace bulkhead::ledger {
@@ -21,7 +19,6 @@ using Dead = SegmentMembers::Dead;
 namespace {
 
 constexpr unsigned lock_deadline_ms = 3000;
-constexpr std::chrono::milliseconds longest_emptying{1000};
 constexpr std::string_view members_suffix = ".members";
 
 bool is_missing(const Error& error) { return error.number == ENOENT; }
@@ -36,25 +33,10 @@ Result<std::optional<UniqueFd>> mounted(const SegmentMembers& members, const std
     return place.mount_root ? std::optional(*std::move(root)) : std::nullopt;
 }
 
-// Empty first: another mount namespace may have a copy of the mount, which would hold the memory after it is taken off,
-// and whoever is killed here has left something that gc finds. Where the node has something mounted in the segment,
-// what it is mounted on only goes once that is off, too. Whoever writes still, by a descriptor or a copy of the mount,
-// keeps the memory that he has, but no one else: the segment goes without being empty then, soon enough for those who
-// wait for the lock.
-Result<void> discard(const SegmentMembers& members, const std::string& name) {
-    TRY_ASSIGN(const auto top, sys::open_at(members.scope(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-    const auto emptied = sys::empty_directory(top.borrow(), longest_emptying);
-    TRY(sys::detach_mount(members.scope(), name));
-    if (!emptied && emptied.error().code != Code::busy) {
-        static_cast<void>(sys::empty_directory(top.borrow(), longest_emptying));
-    }
-    return {};
-}
-
-Result<void> release(const SegmentMembers& members, const std::string& name) {
+Result<void> release(const SegmentMembers& members, const std::string& name, SegmentRemains& remains) {
     TRY_ASSIGN(const auto root, mounted(members, name));
     if (root) {
-        TRY(discard(members, name));
+        TRY(remains.discard(members.scope(), name));
     }
     return members.remove_all();
 }
@@ -92,14 +74,15 @@ Result<void> agree(const SegmentMembers& members, const SegmentPlan& plan, Borro
 }
 
 // The segment's root, made where this is the first member. What dead members left behind is not a new one's to see.
-Result<UniqueFd> find_or_make(const SegmentMembers& members, const SegmentPlan& plan, const std::string& context) {
+Result<UniqueFd> find_or_make(const SegmentMembers& members, const SegmentPlan& plan, const std::string& context,
+                              SegmentRemains& remains) {
     const auto& name = plan.place.name;
     TRY_ASSIGN(const auto others, members.any(Dead::remove));
     TRY_ASSIGN(auto root, mounted(members, name));
     if (root && !others) {
         const auto terms = members.terms();
         if (!terms || !terms->keep) {
-            TRY(discard(members, name));
+            TRY(remains.discard(members.scope(), name));
             root.reset();
         }
     }
@@ -133,8 +116,9 @@ Result<std::optional<UniqueFd>> lock_scope(const SegmentHome& home, const Segmen
 
 } // namespace
 
-SegmentRecords::SegmentRecords(std::string state_dir, Owner owner, std::string receipt)
-    : state_dir_(std::move(state_dir)), owner_(std::move(owner)), receipt_(std::move(receipt)) {}
+SegmentRecords::SegmentRecords(std::string state_dir, Owner owner, std::string receipt,
+                               std::chrono::milliseconds patience)
+    : state_dir_(std::move(state_dir)), owner_(std::move(owner)), receipt_(std::move(receipt)), remains_(patience) {}
 
 Result<UniqueFd> SegmentRecords::join(const SegmentPlan& plan, const std::string& context) {
     TRY_ASSIGN(const auto home, SegmentHome::open_or_make(state_dir_));
@@ -143,7 +127,7 @@ Result<UniqueFd> SegmentRecords::join(const SegmentPlan& plan, const std::string
     if (scope) {
         TRY(require_room(plan, scope->borrow()));
     }
-    TRY_ASSIGN(const auto root, find_or_make(members, plan, context));
+    TRY_ASSIGN(const auto root, find_or_make(members, plan, context, remains_));
     TRY(members.add(owner_, receipt_));
     return sys::clone_mount(root.borrow());
 }
@@ -164,8 +148,11 @@ Result<void> SegmentRecords::leave_as(const Owner& owner, const SegmentPlace& pl
             if (others || kept) {
                 return {};
             }
-            TRY(release(*members, place.name));
+            TRY(release(*members, place.name, remains_));
         }
+    }
+    if (const auto scope = home->open_scope(place.scope, IfMissing::fail)) {
+        TRY(remains_.finish(scope->borrow()));
     }
     home->remove_scope(place.scope);
     (*std::move(home)).tidy();
@@ -186,20 +173,40 @@ Result<void> SegmentRecords::require_room(const SegmentPlan& plan, BorrowedFd sc
     return require_room_in_scope(plan, scope);
 }
 
-Result<std::vector<SegmentPlace>> SegmentRecords::places() {
-    std::vector<SegmentPlace> places;
+Result<void> SegmentRecords::for_each_entry(const std::function<void(const std::string&, const std::string&)>& take) {
     TRY_ASSIGN(const auto home, SegmentHome::open(state_dir_));
     if (!home) {
-        return places;
+        return {};
     }
     TRY_ASSIGN(const auto scopes, home->scopes());
     for (const auto& scope : scopes) {
         const auto directory = home->open_scope(scope, IfMissing::fail);
-        for (const auto& name : directory ? names_in(directory->borrow()) : std::vector<std::string>{}) {
-            places.push_back({.scope = scope, .name = name});
+        const auto names = directory ? sys::list_directory(directory->borrow()) : std::unexpected(directory.error());
+        for (const auto& name : names.value_or(std::vector<std::string>{})) {
+            take(scope, name);
         }
     }
+    return {};
+}
+
+Result<std::vector<SegmentPlace>> SegmentRecords::places() {
+    std::vector<SegmentPlace> places;
+    TRY(for_each_entry([&](const std::string& scope, const std::string& name) {
+        if (name.ends_with(members_suffix)) {
+            places.push_back({.scope = scope, .name = name.substr(0, name.size() - members_suffix.size())});
+        }
+    }));
     return places;
+}
+
+Result<std::vector<SegmentRecords::Remains>> SegmentRecords::remains() {
+    std::vector<Remains> all;
+    TRY(for_each_entry([&](const std::string& scope, const std::string& name) {
+        if (is_name_of_remains(name)) {
+            all.push_back({.scope = scope, .name = name});
+        }
+    }));
+    return all;
 }
 
 Result<bool> SegmentRecords::collect(const SegmentPlace& place, bool keep, bool dry_run) {
@@ -217,11 +224,28 @@ Result<bool> SegmentRecords::collect(const SegmentPlace& place, bool keep, bool 
         if (others || (kept && keep) || dry_run) {
             return !others && !(kept && keep);
         }
-        TRY(release(*members, place.name));
+        TRY(release(*members, place.name, remains_));
     }
     home->remove_scope(place.scope);
     (*std::move(home)).tidy();
     return true;
+}
+
+Result<bool> SegmentRecords::collect_remains(const Remains& remains, bool dry_run) {
+    TRY_ASSIGN(auto home, SegmentHome::open(state_dir_));
+    if (!home || dry_run) {
+        return home.has_value();
+    }
+    auto collected = [&]() -> Result<bool> {
+        const auto scope = home->open_scope(remains.scope, IfMissing::fail);
+        if (!scope) {
+            return is_missing(scope.error()) ? Result<bool>(false) : std::unexpected(scope.error());
+        }
+        return ledger::collect_remains(scope->borrow(), remains.name);
+    }();
+    home->remove_scope(remains.scope);
+    (*std::move(home)).tidy();
+    return collected;
 }
 
 Result<void> SegmentRecords::tidy() {

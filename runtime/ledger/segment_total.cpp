@@ -2,6 +2,7 @@
 #include "runtime/ledger/segment_total.h"
 
 #include "runtime/base/quantity.h"
+#include "runtime/ledger/segment_remains.h"
 #include "runtime/oci/segment.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/listing.h"
@@ -14,7 +15,7 @@ namespace bulkhead::ledger {
 
 namespace {
 
-// 0 where it is not mounted, or goes at this moment.
+// 0 where it is not mounted, or goes at this moment. What is put aside grows no more: it counts for what it holds.
 Result<Bytes> size_of(BorrowedFd scope, const std::string& name) {
     const auto root = sys::open_at(scope, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
     if (!root) {
@@ -25,14 +26,14 @@ Result<Bytes> size_of(BorrowedFd scope, const std::string& name) {
         return Bytes{};
     }
     TRY_ASSIGN(const auto use, sys::tmpfs_use(root->borrow()));
-    return use.size;
+    return is_name_of_remains(name) ? use.used : use.size;
 }
 
 Result<Bytes> size_of_others(BorrowedFd scope, const std::string& name) {
     TRY_ASSIGN(const auto names, sys::list_directory(scope));
     Bytes sum;
     for (const auto& other : names) {
-        if (other != name && oci::is_segment_name(other)) { // not NAME.members
+        if (other != name && (oci::is_segment_name(other) || is_name_of_remains(other))) { // not NAME.members
             TRY_ASSIGN(const auto size, size_of(scope, other));
             sum.value += size.value;
         }

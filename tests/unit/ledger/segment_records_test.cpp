@@ -2,6 +2,7 @@
 // Segments with real mounts; processes that do nothing are their members.
 #include "runtime/ledger/segment_records.h"
 
+#include "runtime/ledger/gc.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/mount.h"
 #include "support/failing_call.h"
@@ -9,6 +10,8 @@
 
 #include <cerrno>
 #include <doctest/doctest.h>
+#include <numeric>
+#include <set>
 #include <sstream>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -88,6 +91,18 @@ struct Machine {
             count += line.contains(state()) && line.contains(" shared:") ? 1U : 0U;
         }
         return count;
+    }
+    // What gc releases, sorted.
+    [[nodiscard]] std::string garbage(bool dry_run) const {
+        const auto items =
+            ledger::collect_garbage(state(), directory.path("disk"), {.dry_run = dry_run, .forget = {}, .keep = {}});
+        std::set<std::string> names;
+        for (const auto& item : items.value()) {
+            findings.expect(item.outcome == ledger::GcItem::Outcome::released, item.why);
+            names.insert(item.name);
+        }
+        return std::accumulate(names.begin(), names.end(), std::string(),
+                               [](const auto& text, const auto& name) { return text + name + " "; });
     }
     void expect_nothing_left() const {
         findings.expect(!std::filesystem::exists(state("/segments")), "segments is left");
@@ -328,6 +343,56 @@ TEST_CASE("what the node has mounted in a segment is left alone, and the rest go
     }));
 }
 
+TEST_CASE("what is too much to be emptied in time goes as a whole where nobody has a copy (root, mounts of its own)" *
+          needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        const test::IdleProcess a;
+        SegmentRecords book(machine.state(), Machine::owner(a), "r", std::chrono::milliseconds(0));
+        findings.expect(book.join(plan("size=1Mi"), "").has_value(), "join");
+        test::write_file(machine.state("/segments/k8s/prod/x/file"), "x");
+        findings.expect(book.leave(place).has_value() && book.finished().has_value(), "leave");
+        machine.expect_nothing_left();
+    }));
+}
+
+TEST_CASE("else it is put aside, the name is free, and gc takes it (root, mounts of its own)" * needs_mounts) {
+    CHECK(holds([](Findings& findings, const Machine& machine) {
+        const test::IdleProcess a;
+        SegmentRecords book(machine.state(), Machine::owner(a), "r", std::chrono::milliseconds(0));
+        findings.expect(book.join(plan("size=1Mi"), "").has_value(), "join");
+        std::filesystem::create_directories(machine.state("/segments/k8s/prod/x/a/b"));
+        test::write_file(machine.state("/segments/k8s/prod/x/a/b/file"), "x");
+        // Elsewhere than where it is: there it goes with its mount point.
+        const auto copy = machine.directory.path("copy");
+        std::filesystem::create_directories(copy);
+        const test::IdleProcess other([&] {
+            return ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                   ::mount(machine.state("/segments/k8s/prod/x").c_str(), copy.c_str(), nullptr, MS_BIND, nullptr) == 0;
+        });
+        findings.expect(other.ready(), "copy");
+        const auto seen = "/proc/" + std::to_string(other.pid()) + "/root" + copy;
+        findings.expect(book.leave(place).has_value(), "leave");
+        findings.expect_equal(book.finished() ? "" : book.finished().error().what,
+                              "segment x: nobody is a member any more, but it holds more than can be removed at once "
+                              "and another mount namespace has a copy of its mount; bulkhead gc frees the rest");
+        findings.expect_equal(machine.tmpfs(), "none");
+        findings.expect_equal(test::read_file(seen + "/a/b/file"), "x");
+
+        findings.expect_equal(machine.join(a, plan("size=2Mi")), ""); // one of its own
+        findings.expect_equal(machine.tmpfs(), "2097152");
+        SegmentRecords gc(machine.state());
+        const auto remains = gc.remains()->at(0);
+        findings.expect_equal(machine.tmpfs({.scope = remains.scope, .name = remains.name}), "1048576");
+        findings.expect_equal(machine.garbage(true), "segments/k8s/prod/" + remains.name + " ");
+        findings.expect_equal(machine.garbage(false), "segments/k8s/prod/" + remains.name + " ");
+        findings.expect(!gc.collect_remains(remains, false).value_or(true), "collected twice");
+        findings.expect(std::filesystem::is_empty(seen), "the copy has its memory still");
+        findings.expect_equal(machine.tmpfs(), "2097152");
+        machine.leave(a);
+        machine.expect_nothing_left();
+    }));
+}
+
 TEST_CASE("whatever call fails once, leaving and gc leave nothing (root, mounts of its own)" * needs_mounts) {
     for (const long number : {SYS_openat, SYS_newfstatat, SYS_flock, SYS_mkdirat, SYS_statx, SYS_open_tree,
                               SYS_move_mount, SYS_mount_setattr, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_symlinkat,
@@ -340,8 +405,12 @@ TEST_CASE("whatever call fails once, leaving and gc leave nothing (root, mounts 
                 int seen = 0;
                 {
                     const test::FailingCall failing(number, EIO, nth, 1);
-                    SegmentRecords book(machine.state(), owner, "r");
+                    SegmentRecords book(machine.state(), owner, "r", std::chrono::milliseconds(0));
                     static_cast<void>(book.join(plan("size=1Mi"), ""));
+                    if (nth % 2 == 0) { // what is put aside
+                        static_cast<void>(
+                            ::mknod(machine.state("/segments/k8s/prod/x/file").c_str(), S_IFREG | 0600, 0));
+                    }
                     static_cast<void>(book.leave(place));
                     seen = test::FailingCall::seen();
                 }
@@ -349,6 +418,9 @@ TEST_CASE("whatever call fails once, leaving and gc leave nothing (root, mounts 
                 SegmentRecords gc(machine.state());
                 for (const auto places = gc.places(); const auto& where : *places) {
                     findings.expect(gc.collect(where, false, false).value_or(false), "gc");
+                }
+                for (const auto all = gc.remains(); const auto& remains : *all) {
+                    findings.expect(gc.collect_remains(remains, false).value_or(false), "gc of what is left");
                 }
                 findings.expect(gc.tidy().has_value(), "tidy");
                 machine.expect_nothing_left();

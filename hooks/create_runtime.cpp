@@ -64,34 +64,32 @@ Result<std::optional<Order>> read_order(const oci::State& state, NodeConfig& nod
     return Order{.spec = std::move(spec), .engine = std::move(asking.engine), .outlook = *std::move(outlook)};
 }
 
-// What is there of this container already. True: a run before this one did the work.
-Result<bool> settle_earlier_receipt(const ledger::Entry& entry, const sys::ProcessIdentity& process, DiskRecords& disks,
-                                    SegmentRecords& segments) {
-    TRY_ASSIGN(const auto earlier, entry.read());
+// What there is of this container already.
+struct Earlier {
+    bool done = false;                       // a run before this one did the work
+    std::optional<ledger::Receipt> prepared; // the shim's, to be taken over
+};
+
+Result<Earlier> settle_earlier_receipt(const ledger::Entry& entry, const sys::ProcessIdentity& process,
+                                       DiskRecords& disks, SegmentRecords& segments) {
+    TRY_ASSIGN(auto earlier, entry.read());
     if (!earlier) {
-        return false;
+        return Earlier{};
     }
     TRY_ASSIGN(const auto alive, ledger::is_alive(*earlier));
+    if (alive && earlier->phase == ledger::Phase::prepared) {
+        disks.succeed(*earlier);
+        return Earlier{.done = false, .prepared = std::move(earlier)};
+    }
     if (alive && earlier->process == process) {
-        return true;
+        return Earlier{.done = true, .prepared = {}};
     }
     if (alive) {
         return fail(Code::busy, "another container of this id and bundle is running (process " +
                                     std::to_string(earlier->process.pid) + "); stop it first");
     }
     TRY(in_context("what an earlier container of this id left", ledger::release(*earlier, disks, segments)));
-    return false;
-}
-
-Result<void> write_receipt(const ledger::Entry& entry, const Owner& owner, const policy::Plan& plan,
-                           const Walls& walls) {
-    ledger::Receipt receipt;
-    static_cast<Owner&>(receipt) = owner;
-    for (const auto& setting : plan.all()) {
-        receipt.asked.push_back({.key = setting.name(), .value = setting.text});
-    }
-    walls.write_into(receipt);
-    return entry.write(receipt);
+    return Earlier{};
 }
 
 // What happens to one container, and where it is remembered.
@@ -104,15 +102,37 @@ struct Work {
     DiskRecords& disks;
     SegmentRecords& segments;
     const Report& report;
+    const std::optional<ledger::Receipt>& prepared; // by the shim
 };
+
+Result<void> write_receipt(const Work& work, const Walls& walls) {
+    ledger::Receipt receipt;
+    static_cast<Owner&>(receipt) = work.owner;
+    receipt.guard = work.prepared ? work.prepared->guard : std::nullopt;
+    for (const auto& setting : work.plan.cgroup) {
+        receipt.promises.push_back({.key = setting.key, .value = setting.value});
+    }
+    for (const auto& setting : work.plan.all()) {
+        receipt.asked.push_back({.key = setting.name(), .value = setting.text});
+    }
+    walls.write_into(receipt);
+    return work.entry.write(receipt);
+}
 
 // Receipt first, then the work; then once more, if some of it was left out meanwhile.
 Result<void> put_up(Walls& walls, const Work& work) {
-    TRY(write_receipt(work.entry, work.owner, work.plan, walls));
+    TRY(write_receipt(work, walls));
     const auto left_out_before = walls.left_out().size();
     TRY(walls.put_up(work.container, work.disks, work.segments));
-    return walls.left_out().size() > left_out_before ? write_receipt(work.entry, work.owner, work.plan, walls)
-                                                     : Result<void>{};
+    return walls.left_out().size() > left_out_before ? write_receipt(work, walls) : Result<void>{};
+}
+
+// What the shim did and nothing of ours replaced, and then the receipt.
+Result<void> remove_all(const Work& work) {
+    if (work.prepared) {
+        TRY(ledger::release(*work.prepared, work.disks, work.segments));
+    }
+    return work.entry.remove();
 }
 
 // Whatever fails is taken back, and the receipt with it. What could not be taken back stays in the receipt: poststop,
@@ -125,7 +145,7 @@ Result<void> put_up_or_take_back(Walls& walls, const Work& work) {
     }
     auto undone = walls.take_down(work.disks, work.segments);
     if (undone) {
-        undone = work.entry.remove();
+        undone = remove_all(work);
     }
     if (!undone) {
         work.report.warning("could not be undone, and stays in the receipt: " + undone.error().what);
@@ -136,10 +156,38 @@ Result<void> put_up_or_take_back(Walls& walls, const Work& work) {
 Result<void> limit(const Work& work) {
     auto walls = Walls::prepare(work.plan, work.config, work.container, work.disks);
     if (!walls) {
-        static_cast<void>(work.entry.remove()); // nothing was done; an empty directory that stays is nobody's loss
+        static_cast<void>(remove_all(work)); // nothing was done; an empty directory that stays is nobody's loss
         return std::unexpected(std::move(walls).error());
     }
     return put_up_or_take_back(*walls, work);
+}
+
+// A container without walls that the shim guards, a sandbox among them: its receipt is the container's from now on. A
+// limit that the config asked for just now, and does not any more, goes.
+Result<void> take_over_guarded(const oci::State& state, const Arguments& arguments) {
+    TRY_ASSIGN(const auto store, ledger::Store::open(arguments.state_dir));
+    if (!store) {
+        return {};
+    }
+    TRY_ASSIGN(const auto entry, store->existing_entry(state.id, state.bundle));
+    if (!entry) {
+        return {};
+    }
+    TRY_ASSIGN(const auto receipt, entry->read());
+    if (!receipt || receipt->phase != ledger::Phase::prepared) {
+        return {};
+    }
+    TRY_ASSIGN(const auto process, open_process(state));
+    DiskRecords disks(ledger::disk_directory, arguments.state_dir);
+    SegmentRecords segments(arguments.state_dir);
+    TRY(ledger::release(*receipt, disks, segments));
+    ledger::Receipt running;
+    running.id = state.id;
+    running.bundle = state.bundle;
+    running.process = process.identity();
+    running.boot_id = receipt->boot_id;
+    running.guard = receipt->guard;
+    return entry->write(running);
 }
 
 } // namespace
@@ -148,7 +196,7 @@ Result<void> create_runtime(const oci::State& state, const Arguments& arguments,
                             const Report& report) {
     TRY_ASSIGN(const auto order, read_order(state, node));
     if (!order) {
-        return {};
+        return take_over_guarded(state, arguments);
     }
     TRY_ASSIGN(const auto process, open_process(state));
     TRY_ASSIGN(const auto store, ledger::Store::open_or_make(arguments.state_dir));
@@ -157,8 +205,8 @@ Result<void> create_runtime(const oci::State& state, const Arguments& arguments,
     const Owner owner{.id = state.id, .bundle = state.bundle, .process = process.identity(), .boot_id = boot_id};
     DiskRecords disks(ledger::disk_directory, arguments.state_dir, owner);
     SegmentRecords segments(arguments.state_dir, owner, "containers/" + entry.name());
-    TRY_ASSIGN(const auto done, settle_earlier_receipt(entry, process.identity(), disks, segments));
-    if (done) {
+    TRY_ASSIGN(const auto earlier, settle_earlier_receipt(entry, process.identity(), disks, segments));
+    if (earlier.done) {
         return {};
     }
     const Container container{.id = state.id, .process = process, .spec = order->spec, .engine = order->engine};
@@ -169,7 +217,8 @@ Result<void> create_runtime(const oci::State& state, const Arguments& arguments,
                   .entry = entry,
                   .disks = disks,
                   .segments = segments,
-                  .report = report});
+                  .report = report,
+                  .prepared = earlier.prepared});
 }
 
 } // namespace bulkhead::hook

@@ -129,7 +129,9 @@ Result<std::optional<DiskHold>> DiskRecords::holder(const std::string& filesyste
     if (!record) {
         return std::nullopt;
     }
-    TRY_ASSIGN(record->hold.alive, is_alive(record->owner));
+    if (record->owner != predecessor_) {
+        TRY_ASSIGN(record->hold.alive, is_alive(record->owner));
+    }
     return std::move(record->hold);
 }
 
@@ -139,7 +141,10 @@ Result<void> DiskRecords::remember(const DiskHold& hold) {
     const auto name = name_of(hold.filesystem, hold.id);
     const auto write = [&]() -> Result<void> {
         TRY_ASSIGN(const auto earlier, sys::lock_named_at(directory.borrow(), name, lock_deadline_ms));
-        return sys::replace_file_synced_at(directory.borrow(), name, text);
+        const auto known = earlier ? read_named(name) : Result<std::optional<DiskRecord>>(std::nullopt);
+        return known && *known && (*known)->hold.same_as(hold)
+                   ? sys::replace_file_at(directory.borrow(), name, text)
+                   : sys::replace_file_synced_at(directory.borrow(), name, text);
     };
     return in_context("disk record", write());
 }

@@ -38,6 +38,9 @@ class DiskRecords final : public resources::DiskBook {
 public:
     DiskRecords(std::string directory, std::string state_dir, Owner owner = {});
 
+    // What `predecessor` holds is this owner's to take over, though it lives: the runtime that the shim became.
+    void succeed(Owner predecessor) { predecessor_ = std::move(predecessor); }
+
     [[nodiscard]] Result<std::optional<resources::DiskHold>> holder(const std::string& filesystem,
                                                                     sys::ProjectId id) override;
     [[nodiscard]] Result<void> remember(const resources::DiskHold& hold) override;
@@ -75,6 +78,7 @@ private:
     std::string directory_;
     std::string state_dir_;
     Owner owner_;
+    std::optional<Owner> predecessor_;
 };
 
 } // namespace bulkhead::ledger

@@ -120,6 +120,52 @@ Result<LeftOut> left_out_from_json(const JsonValue& value) {
     return left_out;
 }
 
+constexpr std::string_view prepared_word = "prepared";
+constexpr std::string_view running_word = "running";
+
+Result<void> read_phase(const JsonObject& object, Receipt& receipt) {
+    const auto value = object.find("phase");
+    TRY_ASSIGN(const auto word, value ? value->string() : Result<std::string>(running_word));
+    if (word != prepared_word && word != running_word) {
+        return fail(Code::malformed_input, "phase is none");
+    }
+    receipt.phase = word == prepared_word ? Phase::prepared : Phase::running;
+    return {};
+}
+
+ordered_json guard_to_json(const GuardRecord& guard) {
+    return {{"putUp", guard.put_up ? 1 : 0}, {"escapable", guard.escapable}};
+}
+
+Result<void> read_guard(const JsonObject& object, Receipt& receipt) {
+    const auto value = object.find("guard");
+    if (!value) {
+        return {};
+    }
+    TRY_ASSIGN(const auto guard, value->object());
+    TRY_ASSIGN(const auto put_up, number(guard, "putUp"));
+    TRY_ASSIGN(auto escapable, guard.required_string("escapable"));
+    receipt.guard = GuardRecord{.put_up = put_up != 0, .escapable = std::move(escapable)};
+    return {};
+}
+
+Result<void> read_promises(const JsonObject& object, Receipt& receipt) {
+    const auto value = object.find("promises");
+    if (!value) {
+        return {};
+    }
+    TRY_ASSIGN(const auto promises, value->object());
+    for (const auto& member : promises.members()) {
+        const auto* const info = std::ranges::find(oci::annotation_keys, member.key, &oci::KeyInfo::name);
+        if (info == oci::annotation_keys.end()) {
+            return fail(Code::malformed_input, "promises has a key that is none");
+        }
+        TRY_ASSIGN(const auto amount, promises.value_of(member).unsigned_integer());
+        receipt.promises.push_back({.key = info->key, .value = amount});
+    }
+    return {};
+}
+
 Result<void> read_left_out(const JsonObject& object, Receipt& receipt) {
     const auto left_out = object.find("leftOut");
     if (!left_out) {
@@ -167,6 +213,9 @@ Result<Receipt> parse(std::string_view text) {
     TRY_ASSIGN(const auto object, JsonObject::parse(text, ""));
     Receipt receipt;
     TRY_ASSIGN(static_cast<Owner&>(receipt), head_from_json(object));
+    TRY(read_phase(object, receipt));
+    TRY(read_guard(object, receipt));
+    TRY(read_promises(object, receipt));
     TRY(read_asked(object, receipt));
     TRY(read_left_out(object, receipt));
     TRY(read_resources(object, receipt));
@@ -178,6 +227,13 @@ Result<Receipt> parse(std::string_view text) {
 
 std::string to_json(const Receipt& receipt) {
     auto json = head_to_json(receipt);
+    json["phase"] = receipt.phase == Phase::prepared ? prepared_word : running_word;
+    if (receipt.guard) {
+        json["guard"] = guard_to_json(*receipt.guard);
+    }
+    for (const auto& promise : receipt.promises) {
+        json["promises"][std::string(oci::info_of(promise.key).name)] = promise.value;
+    }
     json["asked"] = ordered_json::object();
     json["cgroup"] = ordered_json::array();
     for (const auto& annotation : receipt.asked) {

@@ -12,6 +12,7 @@
 #include "runtime/resources/shm.h"
 #include "runtime/sys/project.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,7 +33,28 @@ struct LeftOut {
     std::string reason;
 };
 
+// The shim's guard of a container (SECURITY.md).
+struct GuardRecord {
+    bool put_up = false;   // it runs behind the filter, and so must all that is executed in it
+    std::string escapable; // why a disk limit could be taken off all the same; empty where it cannot
+};
+
+// A value that a container was given and that an update must not exceed.
+struct Promise {
+    oci::Key key = oci::Key::memory_max;
+    std::uint64_t value = 0;
+};
+
+// How far a container is.
+enum class Phase {
+    prepared, // the shim did its part; the process is the runtime's, which the shim became
+    running,  // createRuntime is done, or at work; the process is the container's first
+};
+
 struct Receipt : Owner {
+    Phase phase = Phase::running;
+    std::optional<GuardRecord> guard;
+    std::vector<Promise> promises;      // of the cgroup
     std::vector<oci::Annotation> asked; // by the container, or by the node config for it: "FILE: defaults.pids-max"
     std::vector<LeftOut> left_out;
     std::optional<resources::ShmRecord> shm;

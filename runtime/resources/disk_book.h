@@ -20,6 +20,12 @@ struct DiskHold {
     sys::QuotaLimits found;  // what was there before us, and is put back
     sys::QuotaLimits limits; // ours
     bool alive = false;      // the container runs; not part of what is remembered
+
+    // Whether the same is remembered.
+    [[nodiscard]] bool same_as(const DiskHold& other) const {
+        return filesystem == other.filesystem && id == other.id && upper == other.upper && found == other.found &&
+               limits == other.limits;
+    }
 };
 
 class DiskBook {
@@ -33,7 +39,8 @@ public:
 
     // Who was last known to have the id; nullopt: nobody of ours.
     [[nodiscard]] virtual Result<std::optional<DiskHold>> holder(const std::string& filesystem, sys::ProjectId id) = 0;
-    // On disk, and synced, when it returns. Replaces what was known of the id.
+    // On disk, and synced, when it returns. Replaces what was known of the id. Where that was the same, and only its owner
+    // is another, it is not synced: after a loss of power either will do.
     [[nodiscard]] virtual Result<void> remember(const DiskHold& hold) = 0;
     [[nodiscard]] virtual Result<void> forget(const std::string& filesystem, sys::ProjectId id) = 0;
 

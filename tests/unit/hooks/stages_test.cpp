@@ -182,3 +182,38 @@ TEST_CASE("createRuntime: what fails leaves no receipt, a dead predecessor's inc
                                       fixture.directory.path("bundle/rootfs") + ": No such file or directory");
     CHECK(!fixture.has_receipt());
 }
+
+TEST_CASE("createRuntime: a container that the shim only guards has its receipt from then on (root only)" * root_only) {
+    const Fixture fixture;
+    const test::IdleProcess runtime;
+    for (const std::string annotations : {"", R"("io.kubernetes.cri.container-type":"sandbox")"}) {
+        fixture.directory.write("bundle/config.json",
+                                R"({"root":{"path":"rootfs"},"annotations":{)" + annotations + "}}");
+        auto receipt = fixture.receipt();
+        receipt.process = sys::Process::open(runtime.pid())->identity();
+        receipt.phase = ledger::Phase::prepared;
+        receipt.guard = ledger::GuardRecord{.put_up = true, .escapable = "x"};
+        fixture.write(receipt);
+        CHECK(fixture.create(hook::Report(fixture.arguments.state_dir)));
+        const auto running = fixture.store.entry("web", receipt.bundle)->read().value();
+        REQUIRE(running);
+        CHECK(running->phase == ledger::Phase::running);
+        CHECK(running->process == fixture.receipt().process);
+        REQUIRE(running->guard);
+        CHECK(running->guard->put_up);
+        CHECK(running->guard->escapable == "x");
+    }
+}
+
+TEST_CASE("createRuntime: what fails leaves nothing of what the shim prepared (root only)" * root_only) {
+    const Fixture fixture;
+    const test::IdleProcess runtime;
+    fixture.directory.write("bundle/config.json",
+                            R"({"root":{"path":"rootfs"},"annotations":{"io.bulkhead.shm-size":"1Mi"}})");
+    auto receipt = fixture.receipt();
+    receipt.process = sys::Process::open(runtime.pid())->identity();
+    receipt.phase = ledger::Phase::prepared;
+    fixture.write(receipt);
+    CHECK(!fixture.create(hook::Report(fixture.arguments.state_dir))); // there is no root file system
+    CHECK(!fixture.has_receipt());
+}

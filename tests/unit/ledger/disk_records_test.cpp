@@ -192,6 +192,28 @@ TEST_CASE("a holder is alive while its process is, in this boot (root only)" * r
     CHECK(!earlier.holder(uuid, 4711).value()->alive);
 }
 
+TEST_CASE("what a predecessor that lives holds is its successor's, and only that is not synced again (root only)" *
+          root_only) {
+    const TemporaryDirectory directory;
+    const test::IdleProcess runtime;
+    const test::IdleProcess container;
+    DiskRecords earlier(directory.path("lib"), directory.path("state"), living(runtime.pid()));
+    REQUIRE(earlier.remember(hold()));
+    DiskRecords records(directory.path("lib"), directory.path("state"), living(container.pid()));
+    CHECK(records.holder(uuid, 4711).value()->alive);
+    records.succeed(living(runtime.pid()));
+    CHECK(!records.holder(uuid, 4711).value()->alive);
+    {
+        const FailingCall failing(SYS_fsync, EIO);
+        CHECK(records.remember(hold()));
+        auto tighter = hold();
+        tighter.limits.hard_bytes = Bytes{1};
+        CHECK(!records.remember(tighter));
+    }
+    CHECK(records.read(uuid, 4711).value()->owner == living(container.pid()));
+    CHECK(earlier.holder(uuid, 4711).value()->alive); // by its new owner
+}
+
 TEST_CASE("a record is on disk when it is remembered, or the old one is (root only)" * root_only) {
     const Fixture fixture;
     auto book = fixture.book();

@@ -22,6 +22,10 @@ Receipt full_receipt() {
     receipt.process = {.pid = 4242, .start_time = 18446744073709551615U};
     receipt.boot_id = "01234567-89ab-cdef-0123-456789abcdef";
     receipt.asked = {{"io.bulkhead.pids-max/web", "100"}, {"io.bulkhead.shm-size", "128Mi"}};
+    receipt.phase = ledger::Phase::prepared;
+    receipt.guard = ledger::GuardRecord{.put_up = true, .escapable = "the host's pids"};
+    receipt.promises = {{.key = oci::Key::memory_max, .value = 18446744073709551615U},
+                        {.key = oci::Key::pids_max, .value = 7}};
     receipt.left_out = {{.resource = oci::Resource::disk, .reason = "no \"quota\""},
                         {.resource = oci::Resource::segment, .reason = "x"}};
     receipt.shm = resources::ShmRecord{.source = "/run/shm \x01",
@@ -51,6 +55,17 @@ void check_equal(const Receipt& a, const Receipt& b) {
     for (std::size_t i = 0; i < a.asked.size(); ++i) {
         CHECK(a.asked[i].key == b.asked[i].key);
         CHECK(a.asked[i].value == b.asked[i].value);
+    }
+    CHECK(a.phase == b.phase);
+    REQUIRE(a.guard.has_value() == b.guard.has_value());
+    if (a.guard) {
+        CHECK(a.guard->put_up == b.guard->put_up);
+        CHECK(a.guard->escapable == b.guard->escapable);
+    }
+    REQUIRE(a.promises.size() == b.promises.size());
+    for (std::size_t i = 0; i < a.promises.size(); ++i) {
+        CHECK(a.promises[i].key == b.promises[i].key);
+        CHECK(a.promises[i].value == b.promises[i].value);
     }
     REQUIRE(a.left_out.size() == b.left_out.size());
     for (std::size_t i = 0; i < a.left_out.size(); ++i) {
@@ -244,4 +259,13 @@ TEST_CASE("segments are read as they were written, and places that are none are 
     const std::string head = R"({"formatVersion":1,"id":"x","bundle":"/b","pid":1,"startTime":2,"bootId":"b")";
     CHECK(error_of(head + R"(,"segments":{}})") == "segments is not an array");
     CHECK(error_of(head + R"(,"segments":[1]})") == "segments[0] is not an object");
+}
+
+TEST_CASE("phase, guard and promises: what is none of them") {
+    const auto text = to_json(full_receipt());
+    CHECK(from_json(replaced(text, R"("phase": "prepared")", R"("phase": "other")")).error().what == "phase is none");
+    CHECK(from_json(replaced(text, R"("phase": "prepared",)", "")).value().phase == ledger::Phase::running);
+    CHECK(from_json(replaced(text, R"("pids-max": 7)", R"("pids": 7)")).error().what ==
+          "promises has a key that is none");
+    CHECK(from_json(replaced(text, R"("putUp": 1)", R"("putUp": "1")")).error().code == Code::internal);
 }

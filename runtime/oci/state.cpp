@@ -21,8 +21,7 @@ bool is_id_character(char c) {
 
 Result<std::string> read_id(const JsonObject& state) {
     TRY_ASSIGN(auto id, state.required_string("id"));
-    const bool dots = id == "." || id == "..";
-    if (id.empty() || dots || id.size() > longest_id || !std::ranges::all_of(id, is_id_character)) {
+    if (!is_container_id(id)) {
         return fail(Code::malformed_input,
                     "id " + in_quotes(id) + " is not a container id (1 to 255 of letters, digits and _.+-)");
     }
@@ -62,6 +61,11 @@ Result<std::string> read_bundle(const JsonObject& state) {
 }
 
 } // namespace
+
+bool is_container_id(std::string_view id) {
+    const bool dots = id == "." || id == "..";
+    return !id.empty() && !dots && id.size() <= longest_id && std::ranges::all_of(id, is_id_character);
+}
 
 Result<State> parse_state(std::string_view text) {
     TRY_ASSIGN(const auto object, JsonObject::parse(text, ""));

@@ -20,9 +20,12 @@ struct State {
     std::string bundle;       // absolute, without a slash at its end
 };
 
+// An id becomes a file name: not empty, not "." and "..", nothing outside [A-Za-z0-9_.+-], at most 255 bytes. runc
+// takes the same; crun before 1.28 anything without a slash, before 1.20 that too.
+[[nodiscard]] bool is_container_id(std::string_view id);
+
 // Runtimes differ: crun adds `root` and says ociVersion "1.0", runc leaves `pid` out where crun writes 0. Members that
-// are not ours are ignored. The id becomes a file name: empty, "." and "..", a slash, anything outside [A-Za-z0-9_.+-]
-// or more than 255 bytes are refused. Code::malformed_input.
+// are not ours are ignored. Code::malformed_input, for what is no container id too.
 [[nodiscard]] Result<State> parse_state(std::string_view text);
 
 } // namespace bulkhead::oci

@@ -59,6 +59,10 @@ Result<FileStatus> status_behind(BorrowedFd directory, const std::string& name) 
     return from_kernel(status);
 }
 
+bool may_execute(const std::string& path) {
+    return call(SYS_faccessat2, AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0;
+}
+
 Result<std::string> path_of(BorrowedFd file) {
     const auto link = "/proc/self/fd/" + std::to_string(file.number());
     std::string path(PATH_MAX, '\0');

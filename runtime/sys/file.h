@@ -37,6 +37,10 @@ struct FileStatus {
 // The same of what the path `name` from `directory` leads to, symlinks followed. For /proc/PID/ns/*: nothing is opened.
 [[nodiscard]] Result<FileStatus> status_behind(BorrowedFd directory, const std::string& name);
 
+// Whether this process may run the file at `path`, symlinks followed: faccessat2(2) (Linux 5.8) with the effective ids.
+// A mount with noexec says no.
+[[nodiscard]] bool may_execute(const std::string& path);
+
 // Where an open file lies now: readlink(2) of its /proc/self/fd entry. " (deleted)" is behind it where it is gone.
 [[nodiscard]] Result<std::string> path_of(BorrowedFd file);
 

@@ -420,3 +420,16 @@ TEST_CASE("keep_standard_descriptors_only tells what failed") {
               findings.expect(!kept && kept.error().number == EIO, "open");
           }) == "");
 }
+
+TEST_CASE("whether a file may be run") {
+    const TemporaryDirectory directory;
+    directory.write("program", "#!/bin/sh\n");
+    const auto path = directory.path("program");
+    REQUIRE(::chmod(path.c_str(), 0644) == 0);
+    CHECK(!sys::may_execute(path));
+    REQUIRE(::chmod(path.c_str(), 0755) == 0);
+    CHECK(sys::may_execute(path));
+    REQUIRE(::symlink("program", directory.path("link").c_str()) == 0);
+    CHECK(sys::may_execute(directory.path("link")));
+    CHECK(!sys::may_execute(directory.path("gone")));
+}

@@ -167,7 +167,9 @@ container_run() { # CMD...
 # In a chroot an exec of runc's comes out in the root that is the mount namespace's, which is not the test's to touch.
 container_exec() { # CMD...
     if in_chroot; then
-        nsenter --target "$(container_pid)" --mount --root --wd --uts --ipc --net --pid -- "$@" </dev/null
+        # shellcheck disable=SC2016 # the shell's own
+        sh -c 'echo 0 >"$0/cgroup.procs" && exec "$@"' "$(cgroup_directory memory)" \
+            nsenter --target "$(container_pid)" --mount --root --wd --uts --ipc --net --pid -- "$@" </dev/null
     else
         runtime exec "$id" "$@" </dev/null
     fi

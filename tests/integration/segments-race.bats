@@ -73,8 +73,8 @@ setup_file() {
     harness_setup
     export work state_dir config cgroup_parent
     prepare
-    shmem_before=$(shmem_kib)
-    export shmem_before
+    memory_before=$(memory_kib)
+    export memory_before
     local i until=$((SECONDS + ${RACE_SECONDS:-60}))
     for ((i = 1; i <= containers; i++)); do live "$i" >/dev/null 2>&1 3>&- & done
     while ((SECONDS < until)); do
@@ -97,6 +97,5 @@ teardown_file() { harness_teardown; }
     bulkhead gc
     expect_nothing_left
     expect_empty "$(grep -F bulkhead-tests /proc/1/mountinfo | grep -F /segments)"
-    # Of the whole machine: what others do may take a while to go.
-    wait_until 40 eval '(($(shmem_kib) - shmem_before < 2000))' || complain "$shmem_before KiB before, $(shmem_kib) KiB after"
+    wait_until 40 eval '(($(memory_kib) - memory_before < 2000))' || complain "$memory_before KiB before, $(memory_kib) KiB after"
 }

@@ -9,8 +9,8 @@
 #   segment_root [PLACE]           where the segment's tmpfs is ("local/x")
 #   segment_mounts                 the lines of this mount table (PID 1's) that are segments'
 #   expect_mounted [PATH]          the current container has a segment there, and the node has it once
-#   shmem_kib                      memory of all tmpfs of this machine
-#   expect_freed KIB               of the 200 MiB in a segment most are no memory any more; KIB: shmem_kib before
+#   memory_kib                     what this test's containers have taken, dead ones included, and not given back
+#   expect_freed KIB               the 200 MiB in a segment are no memory any more; KIB: memory_kib before
 #   expect_nothing_left            no receipt, no member, no mount of ours
 # shellcheck disable=SC2154,SC2034 # set in helpers.bash, used in suites
 
@@ -49,11 +49,16 @@ expect_mounted() { # [PATH]
         "$(awk -v device="${inside% *}" '$3 == device' /proc/1/mountinfo)"
 }
 
-shmem_kib() { awk '/^Shmem:/ { print $2 }' /proc/meminfo; }
+# Not Shmem of /proc/meminfo, which others change at the same time; nor memory.stat, which may be two seconds old.
+memory_kib() {
+    local usage=/sys/fs/cgroup$cgroup_parent/memory.current
+    if [[ $(cgroup_version) == 1 ]]; then usage=/sys/fs/cgroup/memory$cgroup_parent/memory.usage_in_bytes; fi
+    if [[ -e $usage ]]; then echo $(($(<"$usage") / 1024)); else echo 0; fi
+}
 
-# Of the whole machine: others take and free some at the same time.
+# What was in the container's processes may take a moment longer.
 expect_freed() { # KIB
-    wait_until 10 eval "(($1 - \$(shmem_kib) > 150000))" || complain "memory stays: $1 KiB before, $(shmem_kib) KiB after"
+    wait_until 10 eval "(($1 - \$(memory_kib) > 200000))" || complain "memory stays: $1 KiB before, $(memory_kib) KiB after"
 }
 
 expect_nothing_left() {

@@ -15,7 +15,7 @@ load segments
     expect_eq hello "$(container_exec cat /mnt/x/file)"
     expect_mounted
     local before
-    before=$(shmem_kib)
+    before=$(memory_kib)
     bundle_use a
     container_delete
     bundle_use b
@@ -231,7 +231,7 @@ a-z, 0-9 and -, with a letter or digit at both ends"
     container_start
     container_exec dd if=/dev/zero of=/mnt/x/zeroes bs=1M count=200 2>/dev/null
     local before
-    before=$(shmem_kib)
+    before=$(memory_kib)
     container_delete
     expect_eq 1 "$(segment_mounts | wc -l)"
     expect_match 'to be released segments/local/x' "$(bulkhead gc --dry-run)"
@@ -300,7 +300,7 @@ a-z, 0-9 and -, with a letter or digit at both ends"
     local copy=$! before
     wait_until 5 grep -q " $work/copy " "/proc/$copy/mountinfo"
     expect_match "$(segment_root) " "$(cat "/proc/$copy/mountinfo")"
-    before=$(shmem_kib)
+    before=$(memory_kib)
     container_delete
     expect_match " $work/copy " "$(cat "/proc/$copy/mountinfo")"
     expect_freed "$before"

@@ -6,7 +6,8 @@
 #   load helpers
 #
 # and may say `# runtime: runc`, `# runtime: crun` or `# runtime: none` in its header: tests/run then runs it with that
-# runtime alone, or once where it is about none; by default with runc and with crun, one after the other, in $RUNTIME.
+# runtime alone, or once where it is about none; by default with runc and with crun, in $RUNTIME. Suites are run beside
+# each other, and beside themselves with the other runtime: none may measure what they share.
 #
 # Each test has a folder, $work, and at any time one bundle that functions speak of, $bundle, with the container $id.
 # All of it is removed after the test, however that ended. A suite with a setup or teardown of its own calls
@@ -58,7 +59,8 @@ harness_setup() {
     mkdir "$work/bundles" "$work/runtime"
     state_dir=$work/state
     config=$work/bulkhead.json
-    cgroup_parent=/bulkhead-tests/$(basename "$work")
+    # With nothing above it that suites which run at the same time would take from each other.
+    cgroup_parent=/bulkhead-tests-$(basename "$work")
     bundle='' id=''
 }
 
@@ -76,13 +78,12 @@ harness_teardown() {
 
 cgroups_remove() {
     local tree process
-    # Deepest first, and the parent last, unless another test run has it as well.
+    # Deepest first, and the parent last.
     while read -r tree; do
         while read -r process; do kill -KILL "$process" 2>/dev/null || true; done < <(processes_in "$tree")
         wait_until 5 cgroup_is_empty "$tree" || true
         rmdir "$tree" 2>/dev/null || true
     done < <(find /sys/fs/cgroup/ -depth -path "*$cgroup_parent*" -type d 2>/dev/null)
-    find /sys/fs/cgroup/ -maxdepth 2 -path '*/bulkhead-tests' -type d -exec rmdir {} + 2>/dev/null || true
 }
 
 processes_in() { cat "$1/cgroup.procs" 2>/dev/null || true; }

@@ -41,3 +41,5 @@ run_program() { # NAME
 @test "resources" { run_program resources; }
 
 @test "ledger" { run_program ledger; }
+
+@test "shim" { run_program shim; }

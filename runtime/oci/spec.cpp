@@ -94,17 +94,12 @@ Result<void> read_mounts(const JsonObject& config, Spec& spec) {
     }
     TRY_ASSIGN(const auto list, mounts->array());
     for (const auto& element : list) {
-        TRY_ASSIGN(const auto mount, element.object());
-        TRY_ASSIGN(const auto destination, mount.required_string("destination"));
-        TRY_ASSIGN(const auto type, optional_string(mount, "type"));
-        TRY_ASSIGN(auto source, optional_string(mount, "source"));
-        TRY_ASSIGN(const auto bind, is_bind(mount));
-        if (bind) {
-            spec.binds.push_back(source);
+        TRY_ASSIGN(auto mount, read_mount(element));
+        if (mount.bind) {
+            spec.binds.push_back(mount.source);
         }
-        take_mount(spec, normal(destination),
-                   type == "tmpfs" && !bind ? SpecMount{.kind = MountKind::tmpfs, .source = ""}
-                                            : SpecMount{.kind = MountKind::foreign, .source = std::move(source)});
+        const bool tmpfs = mount.kind == MountKind::tmpfs;
+        take_mount(spec, mount.place, SpecMount{.kind = mount.kind, .source = tmpfs ? "" : std::move(mount.source)});
     }
     return {};
 }
@@ -170,6 +165,18 @@ Result<void> read_capabilities(const JsonObject& config, Spec& spec) {
 }
 
 } // namespace
+
+Result<MountEntry> read_mount(const JsonValue& entry) {
+    TRY_ASSIGN(const auto object, entry.object());
+    MountEntry mount;
+    TRY_ASSIGN(const auto destination, object.required_string("destination"));
+    mount.place = normal(destination);
+    TRY_ASSIGN(const auto type, optional_string(object, "type"));
+    TRY_ASSIGN(mount.source, optional_string(object, "source"));
+    TRY_ASSIGN(mount.bind, is_bind(object));
+    mount.kind = type == "tmpfs" && !mount.bind ? MountKind::tmpfs : MountKind::foreign;
+    return mount;
+}
 
 Result<Spec> parse_spec(std::string_view text, std::string_view bundle) {
     TRY_ASSIGN(const auto config, JsonObject::parse(text, ""));

@@ -27,6 +27,18 @@ struct SpecMount {
     std::string source; // of a foreign one: its path on the host
 };
 
+class JsonValue;
+
+// One entry of `mounts`.
+struct MountEntry {
+    std::string place; // where in the container, however it is written: "/dev/shm"; "" is the root itself
+    MountKind kind = MountKind::foreign;
+    bool bind = false; // by its options: then its type does not count
+    std::string source;
+};
+
+[[nodiscard]] Result<MountEntry> read_mount(const JsonValue& entry);
+
 enum class IpcNamespace {
     host,   // none in the list
     own,    // made for this container

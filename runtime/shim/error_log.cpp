@@ -2,6 +2,7 @@
 #include "runtime/shim/error_log.h"
 
 #include "runtime/base/line.h"
+#include "runtime/shim/json_edit.h"
 #include "runtime/sys/file.h"
 
 #include <array>
@@ -33,18 +34,6 @@ std::string format_time(Microseconds now, Dialect dialect) {
     return formatted + "Z";
 }
 
-// In double quotes, for JSON and for logfmt, which quotes as Go does: printable ASCII needs no other escapes.
-std::string quoted(std::string_view line) {
-    std::string text = "\"";
-    for (const char c : line) {
-        if (c == '"' || c == '\\') {
-            text += '\\';
-        }
-        text += c;
-    }
-    return text + "\"";
-}
-
 // The file that --log names. crun has three kinds of log ("file:PATH", "journald:ID", "syslog:ID"), runc only files.
 std::optional<std::string> log_file(const Invocation& invocation, Dialect dialect) {
     constexpr std::string_view file_kind = "file:";
@@ -68,14 +57,15 @@ Result<void> append(const std::string& path, std::string_view record) {
 } // namespace
 
 std::string log_record(std::string_view line, LogFormat format, Dialect dialect, Microseconds now) {
+    // Printable ASCII: in logfmt, which quotes as Go does, it is quoted as in JSON.
     const auto message = printable_line(line);
     const auto time = format_time(now, dialect);
     if (format == LogFormat::json) {
         return dialect == Dialect::runc
-                   ? R"({"level":"error","msg":)" + quoted(message) + R"(,"time":")" + time + "\"}\n"
-                   : R"({"msg":)" + quoted(message) + R"(,"level":"error","time":")" + time + "\"}\n";
+                   ? R"({"level":"error","msg":)" + json_string(message) + R"(,"time":")" + time + "\"}\n"
+                   : R"({"msg":)" + json_string(message) + R"(,"level":"error","time":")" + time + "\"}\n";
     }
-    return dialect == Dialect::runc ? "time=\"" + time + "\" level=error msg=" + quoted(message) + "\n"
+    return dialect == Dialect::runc ? "time=\"" + time + "\" level=error msg=" + json_string(message) + "\n"
                                     : message + "\n";
 }
 

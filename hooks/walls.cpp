@@ -10,7 +10,6 @@ using resources::CgroupLimits;
 using resources::Container;
 using resources::DiskBook;
 using resources::DiskLimit;
-using resources::DiskRequest;
 using resources::Layer;
 using resources::SegmentBook;
 using resources::Segments;
@@ -24,18 +23,6 @@ Result<Layer> find_layer(const Container& container) {
                in_context("container root", sys::open_directory_in(process_root.borrow(), container.spec.root,
                                                                    sys::Symlinks::follow_inside)));
     return Layer::find(root.borrow(), container.process);
-}
-
-DiskRequest disk_request(const policy::Plan& plan, const Container& container) {
-    DiskRequest request;
-    if (plan.disk_size) {
-        request.size = Bytes{plan.disk_size->value};
-    }
-    if (plan.disk_inodes) {
-        request.inodes = Count{plan.disk_inodes->value};
-    }
-    request.files = resources::own_files(container.spec.binds, container.id);
-    return request;
 }
 
 // `result`'s value into `into`.
@@ -105,10 +92,12 @@ Result<void> Walls::prepare_cgroup(const std::vector<oci::Setting>& settings, co
 }
 
 Result<void> Walls::prepare_disk(const policy::Plan& plan, const Container& container, DiskBook& book) {
-    disk_asked_ = plan.disk_size ? *plan.disk_size : *plan.disk_inodes;
+    disk_asked_ = resources::disk_setting(plan);
     auto layer = find_layer(container);
-    auto disk = layer ? DiskLimit::prepare(*std::move(layer), disk_request(plan, container), config_->disk, book)
-                      : std::unexpected(std::move(layer).error());
+    auto disk = layer
+                    ? DiskLimit::prepare(*std::move(layer), resources::disk_request(plan, container.spec, container.id),
+                                         config_->disk, book)
+                    : std::unexpected(std::move(layer).error());
     if (!disk) {
         return std::unexpected(disk_asked_.explain(std::move(disk).error()));
     }

@@ -127,6 +127,28 @@ Result<std::vector<Entry>> Store::entries_of(const std::string& id) const {
     return entries;
 }
 
+Result<std::vector<Receipt>> Store::receipts_of(const std::string& id) const {
+    const auto containers = open_private_directory(directory_.borrow(), "containers", IfMissing::fail);
+    const auto directory = containers ? open_private_directory(containers->borrow(), id, IfMissing::fail)
+                                      : std::unexpected(containers.error());
+    std::vector<Receipt> receipts;
+    if (!directory) {
+        return is_missing(directory.error()) ? Result<std::vector<Receipt>>(receipts)
+                                             : std::unexpected(directory.error());
+    }
+    TRY_ASSIGN(const auto files, sys::list_directory(directory->borrow()));
+    for (const auto& file : files) {
+        const auto text = is_temporary(file) ? Result<std::optional<std::string>>(std::nullopt)
+                                             : read_private_file(directory->borrow(), file, longest_receipt);
+        TRY(text);
+        if (*text) { // else it went meanwhile
+            TRY_ASSIGN(auto receipt, in_context("receipt " + file, from_json(**text)));
+            receipts.push_back(std::move(receipt));
+        }
+    }
+    return receipts;
+}
+
 Result<void> Store::remove_leftovers(const std::string& id) const {
     TRY_ASSIGN(const auto entry, locked(id, 0));
     TRY_ASSIGN(const auto files, sys::list_directory(entry.directory_->borrow()));

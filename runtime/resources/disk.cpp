@@ -41,6 +41,22 @@ std::vector<std::string> own_files(const std::vector<std::string>& binds, const 
     return files;
 }
 
+DiskRequest disk_request(const policy::Plan& plan, const oci::Spec& spec, const std::string& id) {
+    DiskRequest request;
+    if (plan.disk_size) {
+        request.size = Bytes{plan.disk_size->value};
+    }
+    if (plan.disk_inodes) {
+        request.inodes = Count{plan.disk_inodes->value};
+    }
+    request.files = own_files(spec.binds, id);
+    return request;
+}
+
+const oci::Setting& disk_setting(const policy::Plan& plan) {
+    return plan.disk_size ? *plan.disk_size : *plan.disk_inodes;
+}
+
 Result<DiskLimit> DiskLimit::prepare(Layer layer, const DiskRequest& request, const policy::DiskConfig& config,
                                      DiskBook& book) {
     TRY(in_context("the layer", sys::lock_exclusively(layer.upper(), lock_deadline_ms)));
@@ -226,7 +242,7 @@ Result<void> DiskLimit::undo(DiskBook& book) {
         undone = book.forget(hold_.filesystem, hold_.id);
         told_ = !undone;
     }
-    if (claimed_) {
+    if (claimed_ && !sys::labels_are_guarded()) {
         auto unlabelled = unlabel_all();
         claimed_ = !unlabelled;
         if (undone) {

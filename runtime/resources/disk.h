@@ -7,7 +7,9 @@
 #pragma once
 
 #include "runtime/base/error.h"
+#include "runtime/oci/spec.h"
 #include "runtime/policy/config.h"
+#include "runtime/policy/plan.h"
 #include "runtime/resources/disk_book.h"
 #include "runtime/resources/disk_quota.h"
 #include "runtime/resources/layer.h"
@@ -20,6 +22,12 @@ namespace bulkhead::resources {
 // Of the sources of a container's bind mounts those that can only be its own: a directory of the path is its id, one as
 // long as engines make them. A short one, chosen by hand, could be a directory's name like any other.
 [[nodiscard]] std::vector<std::string> own_files(const std::vector<std::string>& binds, const std::string& id);
+
+// What `plan` limits of the layer of the container `id`, whose config.json is `spec`.
+[[nodiscard]] DiskRequest disk_request(const policy::Plan& plan, const oci::Spec& spec, const std::string& id);
+
+// Of the disk's two settings the one that messages name.
+[[nodiscard]] const oci::Setting& disk_setting(const policy::Plan& plan);
 
 class DiskLimit {
 public:
@@ -34,7 +42,8 @@ public:
     // Labels what is in the layer, then sets the limits, which the book has on disk before. Code::busy where the layer
     // holds more already.
     [[nodiscard]] Result<void> apply(DiskBook& book);
-    // Takes it all back, as far as it can; the first error otherwise.
+    // Takes it all back, as far as it can; the first error otherwise. Behind the shim's guard the labels stay: without
+    // a limit, and until the engine removes the layer.
     [[nodiscard]] Result<void> undo(DiskBook& book);
 
 private:

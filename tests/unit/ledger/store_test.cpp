@@ -339,3 +339,24 @@ TEST_CASE("an entry whose directory goes before it is locked is made anew (root 
 TEST_CASE("an entry whose directory goes before it is opened is made anew (root only)" * root_only) {
     check_made_anew(SYS_openat);
 }
+
+TEST_CASE("the receipts of an id are read though somebody has it (root only)" * root_only) {
+    const Fixture fixture;
+    CHECK(fixture.store.receipts_of("web")->empty());
+    {
+        const auto entry = fixture.store.entry("web", bundle);
+        REQUIRE(entry);
+        CHECK(fixture.store.receipts_of("web")->empty());
+        REQUIRE(entry->write(receipt()));
+    }
+    REQUIRE(fixture.store.entry("web", "/another")->write(receipt("web", "/another")));
+    const auto held = fixture.store.entry("web", bundle);
+    const auto receipts = fixture.store.receipts_of("web");
+    REQUIRE(receipts);
+    CHECK(receipts->size() == 2);
+    test::write_file(fixture.state + "/containers/web/.x.json.new", "{");
+    CHECK(fixture.store.receipts_of("web")->size() == 2);
+    test::write_file(fixture.state + "/containers/web/x.json", "{");
+    REQUIRE(::chmod((fixture.state + "/containers/web/x.json").c_str(), 0600) == 0);
+    CHECK(fixture.store.receipts_of("web").error().code == Code::internal);
+}

@@ -2,6 +2,7 @@
 #include "runtime/oci/spec.h"
 
 #include "runtime/oci/annotation.h"
+#include "runtime/oci/capability.h"
 #include "runtime/oci/engine.h"
 #include "runtime/oci/json.h"
 #include "runtime/sys/file.h"
@@ -133,13 +134,6 @@ Result<void> read_linux(const JsonObject& config, Spec& spec) {
     return {};
 }
 
-// crun takes "sys_admin" as well, in any case; runc the name as it is.
-bool is_sys_admin(std::string_view name) {
-    std::string upper(name);
-    std::ranges::transform(upper, upper.begin(), [](char c) { return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c; });
-    return upper == "CAP_SYS_ADMIN" || upper == "SYS_ADMIN" || upper == "ALL" || upper == "CAP_ALL";
-}
-
 // Without capabilities in config.json runc and crun drop them all.
 Result<void> read_capabilities(const JsonObject& config, Spec& spec) {
     const auto process = config.find("process");
@@ -159,7 +153,7 @@ Result<void> read_capabilities(const JsonObject& config, Spec& spec) {
     TRY_ASSIGN(const auto names, bounding->array());
     for (const auto& element : names) {
         TRY_ASSIGN(const auto name, element.string());
-        spec.may_have_sys_admin = spec.may_have_sys_admin || is_sys_admin(name);
+        spec.may_have_sys_admin = spec.may_have_sys_admin || is_capability(name, "SYS_ADMIN");
     }
     return {};
 }

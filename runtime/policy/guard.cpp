@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/policy/guard.h"
+
+namespace bulkhead::policy {
+
+namespace {
+
+using oci::PidNamespace;
+
+bool is_wanted(const GuardQuestion& question) {
+    return question.mode != Guard::off && (question.disk_limit || question.pod_has_disk_key || question.disk_default);
+}
+
+// Why there can be no filter. In a user namespace the kernel itself refuses a change of the project id
+// (fileattr_set_prepare(), fs/file_attr.c), and capabilities are none outside.
+std::optional<std::string> why_not(const GuardQuestion& question) {
+    if (question.mode == Guard::off) {
+        return "disk.guard is off in the node config";
+    }
+    if (!question.there_is_one) {
+        return "it does not run behind the guard of bulkhead-runtime";
+    }
+    if (question.restore) {
+        return "a restored container cannot run behind the guard";
+    }
+    if (!question.confinement.user_namespace && !question.confinement.unbounded_by.empty()) {
+        return "it may have " + question.confinement.unbounded_by;
+    }
+    return std::nullopt;
+}
+
+// Why one that is behind the filter can still get out, by another process or past the file system.
+std::optional<std::string> way_around(const GuardQuestion& question) {
+    const auto& confinement = question.confinement;
+    if (confinement.pid == PidNamespace::host) {
+        return "it is in the host's pid namespace, and so are processes that are not guarded";
+    }
+    if (confinement.pid == PidNamespace::joined && !question.pid_owner_guarded.value_or(false)) {
+        return "it shares its pid namespace with a container that is not known to be guarded";
+    }
+    if (confinement.may_open_block_device) {
+        return "it may open a block device";
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
+GuardVerdict judge_guard(const GuardQuestion& question) {
+    const auto obstacle = why_not(question);
+    GuardVerdict verdict{.put_up = is_wanted(question) && !obstacle, .escapable = {}};
+    if (question.disk_limit && !question.confinement.user_namespace) {
+        verdict.escapable = obstacle ? obstacle : way_around(question);
+    }
+    return verdict;
+}
+
+} // namespace bulkhead::policy

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/policy/guard.h"
+
+#include <doctest/doctest.h>
+
+using namespace bulkhead;
+using oci::PidNamespace;
+using policy::Guard;
+using policy::GuardQuestion;
+using policy::judge_guard;
+
+namespace {
+
+// A container as engines make them, with a disk limit.
+GuardQuestion usual() {
+    GuardQuestion question;
+    question.confinement.pid = PidNamespace::own;
+    question.disk_limit = true;
+    return question;
+}
+
+// "guarded", or the reason why it can get out; with "-" before it where no filter is put up.
+template <typename Change>
+std::string verdict(Change change) {
+    auto question = usual();
+    change(question);
+    const auto judged = judge_guard(question);
+    return (judged.put_up ? "" : "-") + judged.escapable.value_or("guarded");
+}
+
+} // namespace
+
+TEST_CASE("whom the guard is put up for") {
+    const auto put_up = [](bool limit, bool key, bool by_default, Guard mode) {
+        auto question = usual();
+        question.disk_limit = limit;
+        question.pod_has_disk_key = key;
+        question.disk_default = by_default;
+        question.mode = mode;
+        const auto judged = judge_guard(question);
+        CHECK((judged.escapable.has_value() == (limit && mode == Guard::off)));
+        return judged.put_up;
+    };
+    for (const auto mode : {Guard::automatic, Guard::require}) {
+        CHECK(!put_up(false, false, false, mode));
+        CHECK(put_up(true, false, false, mode));
+        CHECK(put_up(false, true, false, mode));
+        CHECK(put_up(false, false, true, mode));
+    }
+    CHECK(!put_up(true, true, true, Guard::off));
+}
+
+TEST_CASE("whom it holds, and why not") {
+    CHECK(verdict([](GuardQuestion&) {}) == "guarded");
+    CHECK(verdict([](GuardQuestion& question) { question.mode = Guard::off; }) ==
+          "-disk.guard is off in the node config");
+    CHECK(verdict([](GuardQuestion& question) { question.there_is_one = false; }) ==
+          "-it does not run behind the guard of bulkhead-runtime");
+    CHECK(verdict([](GuardQuestion& question) { question.restore = true; }) ==
+          "-a restored container cannot run behind the guard");
+    CHECK(verdict([](GuardQuestion& question) { question.confinement.unbounded_by = "CAP_SYS_RAWIO"; }) ==
+          "-it may have CAP_SYS_RAWIO");
+    CHECK(verdict([](GuardQuestion& question) { question.confinement.pid = PidNamespace::host; }) ==
+          "it is in the host's pid namespace, and so are processes that are not guarded");
+    CHECK(verdict([](GuardQuestion& question) { question.confinement.may_open_block_device = true; }) ==
+          "it may open a block device");
+    for (const auto owner : {std::optional<bool>(), std::optional(false), std::optional(true)}) {
+        CHECK(verdict([&](GuardQuestion& question) {
+                  question.confinement.pid = PidNamespace::joined;
+                  question.pid_owner_guarded = owner;
+              }) == (owner == true ? "guarded"
+                                   : "it shares its pid namespace with a container that is not known to be guarded"));
+    }
+}
+
+TEST_CASE("in a user namespace the kernel holds it, whatever it may do there") {
+    const auto in_one = [](auto change) {
+        return verdict([&](GuardQuestion& question) {
+            question.confinement.user_namespace = true;
+            change(question);
+        });
+    };
+    CHECK(in_one([](GuardQuestion&) {}) == "guarded");
+    CHECK(in_one([](GuardQuestion& question) { question.confinement.unbounded_by = "CAP_SYS_ADMIN"; }) == "guarded");
+    CHECK(in_one([](GuardQuestion& question) { question.mode = Guard::off; }) == "-guarded");
+    CHECK(in_one([](GuardQuestion& question) { question.there_is_one = false; }) == "-guarded");
+}
+
+TEST_CASE("who has no limit is not called escapable") {
+    CHECK(verdict([](GuardQuestion& question) {
+              question.disk_limit = false;
+              question.pod_has_disk_key = true;
+              question.confinement.pid = PidNamespace::host;
+          }) == "guarded");
+}

@@ -56,12 +56,14 @@ Result<void> check_size(const SegmentSetting& asked, const Maximum& max) {
     return check_size(asked, Bytes{max.value}, max.origin);
 }
 
-// Inodes are memory of the kernel's, outside of the size: no more than it gives a tmpfs without a word.
-Result<void> check_inodes(const SegmentSetting& asked, Bytes ram) {
-    const Count most{ram.value / 2 / smallest_page};
+// Inodes are memory of the kernel's, outside of the size: no more than it gives a tmpfs of the largest size without a
+// word.
+Result<void> check_inodes(const SegmentSetting& asked, const Maximum& max) {
+    constexpr std::uint64_t least = 1024;
+    const Count most{std::max(least, max.value / smallest_page)};
     if (asked.options.inodes && *asked.options.inodes > most) {
         return asked.refuse(Code::not_allowed, "inodes exceeds the maximum of " + std::to_string(most.value) +
-                                                   " (one for each page of half of the node's RAM); ask for less");
+                                                   " (one for each page of " + max.origin + "); ask for less");
     }
     return {};
 }
@@ -92,7 +94,7 @@ Result<void> plan_declared(SegmentPlan& plan, const DeclaredSegment& declared, c
 }
 
 Result<SegmentPlan> plan_one(const SegmentSetting& asked, const DeclaredSegment* declared, const Ground& ground) {
-    TRY(check_inodes(asked, ground.ram));
+    TRY(check_inodes(asked, ground.max));
     SegmentPlan plan{
         .asked = asked, .place = {}, .size = asked.options.size, .inodes = asked.options.inodes, .total = {}};
     plan.place.name = asked.name;

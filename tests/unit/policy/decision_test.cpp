@@ -145,6 +145,12 @@ TEST_CASE("a maximum may be reached and not exceeded") {
          "77 io.bulkhead.segment.x=\"path=/x,size=3Gi\": size exceeds the maximum of 2Gi (max.segment-size in FILE); "
          "ask for less"},
         {R"({"max":{"segment-size":"100%"}})", "segment.x=path=/x,size=7Gi", local, "local/x=7516192768"},
+        {maxima, "segment.x=path=/x,size=1Mi,inodes=524288", local, "local/x=1048576/3221225472"},
+        {maxima, "segment.x=path=/x,size=1Mi,inodes=524289", local,
+         "77 io.bulkhead.segment.x=\"path=/x,size=1Mi,inodes=524289\": inodes exceeds the maximum of 524288 (one for "
+         "each "
+         "page of max.segment-size in FILE); ask for less"},
+        {R"({"max":{"segment-size":4096}})", "segment.x=path=/x,inodes=1024", local, "local/x=any"},
         {R"({"max":{"shm-size":"100%"}})", "shm-size=7Gi", local, "shm-size=7516192768"},
     });
 }

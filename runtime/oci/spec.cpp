@@ -183,8 +183,7 @@ Result<Spec> parse_spec(std::string_view text, std::string_view bundle) {
     return spec;
 }
 
-Result<Spec> read_spec(const std::string& bundle) {
-    const auto path = bundle + "/config.json";
+Result<std::string> read_config(const std::string& path) {
     auto file = sys::open_at(sys::working_directory, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (!file) {
         const bool missing = file.error().number == ENOENT || file.error().number == ENOTDIR;
@@ -195,7 +194,12 @@ Result<Spec> read_spec(const std::string& bundle) {
     if (!S_ISREG(status.mode)) {
         return fail(Code::malformed_input, path + " is not a regular file");
     }
-    TRY_ASSIGN(const auto text, in_context(path, sys::read_all(file->borrow(), longest_config)));
+    return in_context(path, sys::read_all(file->borrow(), longest_config));
+}
+
+Result<Spec> read_spec(const std::string& bundle) {
+    const auto path = bundle + "/config.json";
+    TRY_ASSIGN(const auto text, read_config(path));
     return in_context(path, parse_spec(text, bundle));
 }
 

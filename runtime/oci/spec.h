@@ -60,7 +60,10 @@ struct Spec {
 // `bundle` is absolute: root.path may be relative to it. Code::malformed_input.
 [[nodiscard]] Result<Spec> parse_spec(std::string_view text, std::string_view bundle);
 
-// Reads BUNDLE/config.json, which must be a regular file of at most 4 MiB.
+// The text of a config.json, which must be a regular file of at most 4 MiB; symlinks are followed.
+[[nodiscard]] Result<std::string> read_config(const std::string& path);
+
+// The same of BUNDLE/config.json, parsed.
 [[nodiscard]] Result<Spec> read_spec(const std::string& bundle);
 
 } // namespace bulkhead::oci

@@ -31,6 +31,7 @@ FileStatus from_kernel(const struct stat& status) {
                       .inode = status.st_ino,
                       .mode = status.st_mode,
                       .owner = status.st_uid,
+                      .group = status.st_gid,
                       .links = status.st_nlink};
 }
 } // namespace
@@ -177,6 +178,13 @@ Result<void> unlink_at(BorrowedFd directory, const std::string& name) {
     return {};
 }
 
+Result<void> rename_at(BorrowedFd directory, const std::string& from, const std::string& to) {
+    if (call(SYS_renameat2, directory.number(), from.c_str(), directory.number(), to.c_str(), 0) < 0) {
+        return fail_errno(errno, "rename to " + to);
+    }
+    return {};
+}
+
 Result<void> make_symlink_at(BorrowedFd directory, const std::string& name, const std::string& target) {
     if (call(SYS_symlinkat, target.c_str(), directory.number(), name.c_str()) < 0) {
         return fail_errno(errno, "symlink " + name);
@@ -231,9 +239,7 @@ Result<void> replace_file(BorrowedFd directory, const std::string& name, std::st
         if (synced == Synced::yes) {
             TRY(sync(file.borrow()));
         }
-        if (call(SYS_renameat2, directory.number(), temporary.c_str(), directory.number(), name.c_str(), 0) < 0) {
-            return fail_errno(errno, "rename to " + name);
-        }
+        TRY(rename_at(directory, temporary, name));
         return synced == Synced::yes ? sync(directory) : Result<void>{};
     };
     auto written = write();

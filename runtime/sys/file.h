@@ -23,6 +23,7 @@ struct FileStatus {
     ino_t inode = 0;
     mode_t mode = 0;
     uid_t owner = 0;
+    gid_t group = 0;
     nlink_t links = 0;
 };
 
@@ -68,6 +69,9 @@ void write_to_stderr(std::string_view text);
 [[nodiscard]] Result<void> set_owner_and_mode(BorrowedFd file, uid_t user, gid_t group, mode_t mode);
 [[nodiscard]] Result<void> remove_directory_at(BorrowedFd directory, const std::string& name);
 [[nodiscard]] Result<void> unlink_at(BorrowedFd directory, const std::string& name);
+
+// rename(2) within a directory: `to` is replaced.
+[[nodiscard]] Result<void> rename_at(BorrowedFd directory, const std::string& from, const std::string& to);
 
 // symlinkat(2): EEXIST where `name` is there.
 [[nodiscard]] Result<void> make_symlink_at(BorrowedFd directory, const std::string& name, const std::string& target);

@@ -64,6 +64,7 @@ std::vector<Wrapper> wrappers(BorrowedFd directory, BorrowedFd file) {
         {"mkdir x", SYS_mkdirat, [=] { return error_in(make_directory_as(0, 0, directory, "x", 0700)); }},
         {"rmdir x", SYS_unlinkat, [=] { return error_in(remove_directory_at(directory, "x")); }},
         {"unlink x", SYS_unlinkat, [=] { return error_in(unlink_at(directory, "x")); }},
+        {"rename to y", SYS_renameat2, [=] { return error_in(rename_at(directory, "x", "y")); }},
         {"open .x.tmp", SYS_openat, [=] { return error_in(replace_file_at(directory, "x", "text")); }},
         {"write", SYS_write, [=] { return error_in(replace_file_at(directory, "x", "text")); }},
         {"rename to x", SYS_renameat2, [=] { return error_in(replace_file_at(directory, "x", "text")); }},
@@ -116,6 +117,7 @@ TEST_CASE("status_of tells what a file is, on an O_PATH descriptor too") {
     CHECK(status->inode == expected.st_ino);
     CHECK(status->mode == expected.st_mode);
     CHECK(status->owner == ::geteuid());
+    CHECK(status->group == expected.st_gid);
     CHECK(status->links == 1);
 }
 

@@ -9,8 +9,7 @@ namespace bulkhead {
 [[nodiscard]] bool glob_matches(std::string_view glob, std::string_view text);
 
 // Whether `general` matches all that `special`, a pattern as well, does. True is certain; false may be too careful
-// where
-// "*" and "?" stand side by side.
+// where "*" and "?" stand side by side.
 [[nodiscard]] bool glob_covers(std::string_view general, std::string_view special);
 
 } // namespace bulkhead

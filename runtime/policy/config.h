@@ -16,8 +16,8 @@ namespace bulkhead::policy {
 
 // A number of bytes or a count, or a share of the node's RAM.
 struct Size {
-    std::uint64_t value = 0; // bytes, a count, 0 and 1 for a boolean; percent where
-    bool percent = false;
+    std::uint64_t value = 0; // bytes, a count, or 0 and 1 for a boolean; 1 to 100 of a share
+    bool percent = false;    // it is a share
 
     [[nodiscard]] std::uint64_t of(Bytes ram) const { return percent ? ram.value / 100 * value : value; }
 };

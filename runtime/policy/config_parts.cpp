@@ -19,8 +19,7 @@ void read_switch(ConfigReader& reader, const ConfigTree& tree, Part& part) {
     reader.boolean(tree, part.*Member);
 }
 
-// --- disk
-// -------------------------------------------------------------------------------------------------------------
+// --- disk ------------------------------------------------------------------------------------------------------------
 
 // 0 where it is none, which is a problem.
 std::uint32_t read_id(ConfigReader& reader, const ConfigTree& tree) {
@@ -73,8 +72,7 @@ constexpr std::array<ConfigMember<DiskConfig>, 6> disk_members{{
     {"label-engine-files", read_switch<DiskConfig, &DiskConfig::label_engine_files>},
 }};
 
-// --- segments
-// ---------------------------------------------------------------------------------------------------------
+// --- segments --------------------------------------------------------------------------------------------------------
 
 void read_segment_size(ConfigReader& reader, const ConfigTree& tree, DeclaredSegment& segment) {
     const auto size = parse_size(tree.value());
@@ -110,8 +108,7 @@ void read_segments(ConfigReader& reader, const ConfigTree& tree, Config& config)
     }
 }
 
-// --- cgroup, on-error, runtime
-// ----------------------------------------------------------------------------------------
+// --- cgroup, on-error, runtime ---------------------------------------------------------------------------------------
 
 constexpr std::array<ConfigMember<CgroupConfig>, 1> cgroup_members{{
     {"allow-raise", read_switch<CgroupConfig, &CgroupConfig::allow_raise>},
@@ -155,8 +152,7 @@ constexpr std::array<ConfigMember<RuntimeConfig>, 2> runtime_members{{
     {"hook", read_runtime_hook},
 }};
 
-// --- The whole
-// --------------------------------------------------------------------------------------------------------
+// --- The whole -------------------------------------------------------------------------------------------------------
 
 template <typename Part, Part Config::* Member, const auto& table>
 void read_part(ConfigReader& reader, const ConfigTree& tree, Config& config) {

@@ -47,8 +47,8 @@ private:
     [[nodiscard]] Result<void> take_members(const oci::JsonObject& object);
 
     Kind kind_ = Kind::object;
-    bool replaces_ =
-        false; // an object that takes the place of something that is none, and is merged with nothing below
+    // An object that takes the place of something that is none, and is merged with nothing below.
+    bool replaces_ = false;
     std::string file_;
     std::string path_;
     std::string name_;

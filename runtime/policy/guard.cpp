@@ -11,8 +11,7 @@ bool is_wanted(const GuardQuestion& question) {
     return question.mode != Guard::off && (question.disk_limit || question.pod_has_disk_key || question.disk_default);
 }
 
-// Why there can be no filter. In a user namespace the kernel itself refuses a change of the project id
-// (fileattr_set_prepare(), fs/file_attr.c), and capabilities are none outside.
+// Why there can be no filter.
 std::optional<std::string> why_not(const GuardQuestion& question) {
     if (question.mode == Guard::off) {
         return "disk.guard is off in the node config";
@@ -29,17 +28,31 @@ std::optional<std::string> why_not(const GuardQuestion& question) {
     return std::nullopt;
 }
 
-// Why one that is behind the filter can still get out, by another process or past the file system.
-std::optional<std::string> way_around(const GuardQuestion& question) {
+// Whether processes that are not guarded are in its pid namespace, and can be traced by it or trace it. From inside of
+// a user namespace nobody outside can be traced (cap_ptrace_access_check(), security/commoncap.c); but the root of the
+// node, without any capability, has all of them in a user namespace that it made.
+std::optional<std::string> way_by_others(const GuardQuestion& question) {
     const auto& confinement = question.confinement;
-    if (confinement.pid == PidNamespace::host) {
+    if (confinement.pid == PidNamespace::host && !confinement.user_namespace) {
         return "it is in the host's pid namespace, and so are processes that are not guarded";
     }
-    if (confinement.pid == PidNamespace::joined && !question.pid_owner_guarded.value_or(false)) {
+    if (confinement.pid == PidNamespace::joined && !question.pid_owner_guarded.value_or(false) &&
+        !confinement.pid_owner_in_user_namespace) {
         return "it shares its pid namespace with a container that is not known to be guarded";
     }
-    if (confinement.may_open_block_device) {
-        return "it may open a block device";
+    return std::nullopt;
+}
+
+// Why one that is behind the filter can still get out, by another process or past the file system.
+std::optional<std::string> way_around(const GuardQuestion& question) {
+    if (auto way = way_by_others(question)) {
+        return way;
+    }
+    const auto& confinement = question.confinement;
+    // In a user namespace the disks' nodes are the node's, for their owners to open.
+    const bool opens_disks = !confinement.user_namespace || confinement.maps_system_ids;
+    if (confinement.may_write_block_device && opens_disks) {
+        return "it may write to a block device";
     }
     return std::nullopt;
 }
@@ -49,8 +62,11 @@ std::optional<std::string> way_around(const GuardQuestion& question) {
 GuardVerdict judge_guard(const GuardQuestion& question) {
     const auto obstacle = why_not(question);
     GuardVerdict verdict{.put_up = is_wanted(question) && !obstacle, .escapable = {}};
-    if (question.disk_limit && !question.confinement.user_namespace) {
-        verdict.escapable = obstacle ? obstacle : way_around(question);
+    if (question.disk_limit) {
+        // In a user namespace the kernel itself refuses a change of the project id, guard or not
+        // (fileattr_set_prepare(), fs/file_attr.c), and capabilities are none outside.
+        const bool held_by_kernel = question.confinement.user_namespace;
+        verdict.escapable = obstacle && !held_by_kernel ? obstacle : way_around(question);
     }
     return verdict;
 }

@@ -62,8 +62,8 @@ TEST_CASE("whom it holds, and why not") {
           "-it may have CAP_SYS_RAWIO");
     CHECK(verdict([](GuardQuestion& question) { question.confinement.pid = PidNamespace::host; }) ==
           "it is in the host's pid namespace, and so are processes that are not guarded");
-    CHECK(verdict([](GuardQuestion& question) { question.confinement.may_open_block_device = true; }) ==
-          "it may open a block device");
+    CHECK(verdict([](GuardQuestion& question) { question.confinement.may_write_block_device = true; }) ==
+          "it may write to a block device");
     for (const auto owner : {std::optional<bool>(), std::optional(false), std::optional(true)}) {
         CHECK(verdict([&](GuardQuestion& question) {
                   question.confinement.pid = PidNamespace::joined;
@@ -84,6 +84,30 @@ TEST_CASE("in a user namespace the kernel holds it, whatever it may do there") {
     CHECK(in_one([](GuardQuestion& question) { question.confinement.unbounded_by = "CAP_SYS_ADMIN"; }) == "guarded");
     CHECK(in_one([](GuardQuestion& question) { question.mode = Guard::off; }) == "-guarded");
     CHECK(in_one([](GuardQuestion& question) { question.there_is_one = false; }) == "-guarded");
+    CHECK(in_one([](GuardQuestion& question) { question.restore = true; }) == "-guarded");
+    CHECK(in_one([](GuardQuestion& question) { question.confinement.pid = PidNamespace::host; }) == "guarded");
+    CHECK(in_one([](GuardQuestion& question) { question.confinement.may_write_block_device = true; }) == "guarded");
+}
+
+TEST_CASE("but not against who reaches into it from outside, nor where the owner of a disk is somebody in it") {
+    const std::string shared = "it shares its pid namespace with a container that is not known to be guarded";
+    const auto in_one = [](auto change) {
+        return verdict([&](GuardQuestion& question) {
+            question.confinement.user_namespace = true;
+            question.confinement.pid = PidNamespace::joined;
+            change(question);
+        });
+    };
+    CHECK(in_one([](GuardQuestion&) {}) == shared);
+    CHECK(in_one([](GuardQuestion& question) { question.there_is_one = false; }) == "-" + shared);
+    CHECK(in_one([](GuardQuestion& question) { question.pid_owner_guarded = true; }) == "guarded");
+    CHECK(in_one([](GuardQuestion& question) { question.confinement.pid_owner_in_user_namespace = true; }) ==
+          "guarded");
+    CHECK(in_one([](GuardQuestion& question) {
+              question.pid_owner_guarded = true;
+              question.confinement.may_write_block_device = true;
+              question.confinement.maps_system_ids = true;
+          }) == "it may write to a block device");
 }
 
 TEST_CASE("who has no limit is not called escapable") {

@@ -18,8 +18,6 @@ namespace {
 
 constexpr std::size_t longest_config = 1UL << 20U;
 
-bool is_missing(const Error& error) { return error.number == ENOENT || error.number == ENOTDIR; }
-
 // Who may write a file or directory of the config: nobody but root.
 Result<void> require_roots_alone(BorrowedFd file) {
     constexpr mode_t writable_by_others = S_IWGRP | S_IWOTH;
@@ -62,7 +60,7 @@ private:
         }
         if (file.error().number == ELOOP) {
             problem(path, "is a symlink, or lies behind one; put the file itself there");
-        } else if (!is_missing(file.error())) {
+        } else if (file.error().number != ENOENT) {
             problem(path, file.error().what);
         }
         return std::nullopt;

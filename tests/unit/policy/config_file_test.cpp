@@ -109,6 +109,13 @@ TEST_CASE("no symlinks, neither the files nor on the way to them (root only)" * 
     CHECK(read_config(place.path("link/real.json")).problems[0].reason.starts_with("is a symlink"));
 }
 
+TEST_CASE("a file where a folder is looked for is not taken for nothing (root only)" * root_only) {
+    const Place place;
+    place.write("bulkhead.json.d", "{}");
+    CHECK(place.refusal().starts_with(place.config + ".d: open " + place.config + ".d: Not a directory"));
+    CHECK(read_config(place.config + ".d/x.json").problems.size() == 2);
+}
+
 TEST_CASE("what is no regular file, cannot be read, or is too long (root only)" * root_only) {
     const Place place;
     std::filesystem::create_directory(place.config);

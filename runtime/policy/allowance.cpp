@@ -79,7 +79,9 @@ std::optional<oci::Setting> default_setting(Key key, const std::optional<Term>& 
 
 } // namespace
 
-bool Allowance::has_defaults() const { return std::ranges::any_of(defaults, &std::optional<oci::Setting>::has_value); }
+bool Allowance::has_defaults() const {
+    return broken_defaults || std::ranges::any_of(defaults, &std::optional<oci::Setting>::has_value);
+}
 
 bool Allowance::allows(Key key) const {
     return rule == nullptr || !rule->allow || std::ranges::find(*rule->allow, key) != rule->allow->end();
@@ -99,6 +101,7 @@ Result<Allowance> allowance_for(const Config& config, const oci::Engine& engine,
     Allowance allowance;
     TRY_ASSIGN(allowance.rule, find_rule(config, engine));
     const auto* rule = allowance.rule;
+    allowance.broken_defaults = config.defaults.broken || (rule != nullptr && rule->defaults.broken);
     for (const auto& info : oci::annotation_keys) {
         const auto at = static_cast<std::size_t>(info.key);
         const auto& max = in_force(config.max[info.key], rule == nullptr ? nullptr : &rule->max[info.key]);

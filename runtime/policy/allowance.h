@@ -26,7 +26,8 @@ struct Allowance {
     std::array<std::optional<Maximum>, oci::key_count> maxima; // of Key::segment: of each segment
     std::optional<Maximum> segments_total;
     std::array<std::optional<oci::Setting>, oci::key_count> defaults; // none above its maximum
-    const Rule* rule = nullptr; // the one that matched, in the config that this was made of
+    bool broken_defaults = false; // there is more that could not be understood: never of a sound config
+    const Rule* rule = nullptr;   // the one that matched, in the config that this was made of
 
     [[nodiscard]] const std::optional<Maximum>& max(oci::Key key) const {
         return maxima[static_cast<std::size_t>(key)];

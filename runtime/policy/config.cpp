@@ -5,7 +5,9 @@
 
 namespace bulkhead::policy {
 
-bool Terms::empty() const { return !segments_total && std::ranges::none_of(by_key, &std::optional<Term>::has_value); }
+bool Terms::empty() const {
+    return !broken && !segments_total && std::ranges::none_of(by_key, &std::optional<Term>::has_value);
+}
 
 bool Config::has_defaults() const {
     return !defaults.empty() || std::ranges::any_of(rules, [](const Rule& rule) { return !rule.defaults.empty(); });

@@ -38,6 +38,7 @@ struct Term {
 struct Terms {
     std::array<std::optional<Term>, oci::key_count> by_key; // of Key::segment: of each segment, and only a maximum
     std::optional<Term> segments_total;                     // all segments of a namespace together; only a maximum
+    bool broken = false;                                    // there is more, for somebody, that could not be understood
 
     [[nodiscard]] const std::optional<Term>& operator[](oci::Key key) const {
         return by_key[static_cast<std::size_t>(key)];

@@ -211,12 +211,15 @@ void read_max(ConfigReader& reader, const ConfigTree& tree, Terms& max) {
     }
 }
 
+// A name that is none was meant to be one: as with a bad value, who falls under it is not let through.
 void read_defaults(ConfigReader& reader, const ConfigTree& tree, Terms& defaults) {
+    defaults.broken = !tree.is_object();
     for (const auto* member : reader.objects_members(tree)) {
         if (const auto* info = key_named(member->name(), has_default)) {
             read_term(reader, *member, info->key, defaults.by_key[static_cast<std::size_t>(info->key)]);
         } else {
             reader.unknown(*member, default_names());
+            defaults.broken = true;
         }
     }
 }

@@ -83,9 +83,15 @@ TEST_CASE("values that are none") {
 }
 
 TEST_CASE("a default that is bad is one all the same") {
-    const auto read = read_config_text(R"({"defaults":{"shm-size":"512m"}})");
-    CHECK(read.problems.size() == 1);
-    CHECK(read.config.has_defaults());
+    for (const std::string defaults : {R"({"shm-size":"512m"})", R"({"shm-sise":"512Mi"})", "5"}) {
+        CAPTURE(defaults);
+        for (const auto& text : {R"({"defaults":)" + defaults + "}", R"({"rules":[{"defaults":)" + defaults + "}]}"}) {
+            const auto read = read_config_text(text);
+            CHECK(read.problems.size() == 1);
+            CHECK(read.config.has_defaults());
+        }
+    }
+    CHECK(!sound_config(R"({"defaults":{"shm-sise":null}})").has_defaults());
 }
 
 TEST_CASE("rules") {

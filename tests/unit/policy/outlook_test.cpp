@@ -77,6 +77,15 @@ TEST_CASE("a bad config is for those whom it concerns, and after their annotatio
     CHECK(outlook({wrong}, bad).starts_with("64 io.bulkhead.pids=\"5\": unknown annotation"));
 }
 
+TEST_CASE("a default that is misspelt is for somebody") {
+    const std::string unknown = R"( is not known to this version; the nearest that is known is "pids-max")";
+    CHECK(outlook({}, R"({"defaults":{"pid-max":7}})") == "78 FILE: defaults.pid-max" + unknown);
+    const std::string prods = R"({"rules":[{"namespace":"prod","defaults":{"pid-max":7}}]})";
+    CHECK(outlook({in_prod, web}, prods) == "78 FILE: rules[0].defaults.pid-max" + unknown);
+    CHECK(outlook({}, prods) == "nothing");
+    CHECK(outlook({}, R"({"max":{"pid-max":7}})") == "nothing");
+}
+
 TEST_CASE("whom a default depends on must be told") {
     const oci::Annotation container{.key = "io.kubernetes.cri.container-type", .value = "container"};
     CHECK(outlook({container}, prods_default) == "65 the engine's annotations do not tell the pod's namespace");

@@ -47,12 +47,18 @@ tmpfs_size() { # DIRECTORY
     echo $((blocks * size))
 }
 
-# A root file system of the least that runs: busybox by some of its names.
+# A root file system of the least that runs: busybox by some of its names. Made once for a suite, and copied.
 busybox_root() { # DIRECTORY
-    local applet
-    mkdir -p "$1"/{bin,dev,etc,proc,sys,tmp}
-    cp "$(command -v busybox)" "$1/bin/busybox"
-    for applet in sh cat dd df echo false ls mkdir mount rm sleep stat touch true umount; do
-        ln -s busybox "$1/bin/$applet"
-    done
+    local applet made=$BATS_RUN_TMPDIR/busybox_root
+    if [[ ! -d $made ]]; then
+        rm -rf "$made.new"
+        mkdir -p "$made.new"/{bin,dev,etc,proc,sys,tmp}
+        cp "$(command -v busybox)" "$made.new/bin/busybox"
+        for applet in sh cat dd df echo false ls mkdir mount rm sleep stat touch true umount; do
+            ln -s busybox "$made.new/bin/$applet"
+        done
+        mv "$made.new" "$made"
+    fi
+    mkdir -p "$1"
+    cp --archive "$made"/* "$1"
 }

@@ -12,26 +12,29 @@ setup_file() { :; }
 setup() {
     disk_setup
     on ext4
-    disk_clean
-    RUNTIME=runc
+    changed=''
 }
 
 # Back to what node made.
 teardown() {
     disk_teardown
-    remount xfs prjquota
-    ext4_make -O project,quota
-    remount ext4 prjquota
+    if [[ $changed == *xfs* ]]; then remount xfs prjquota; fi
+    if [[ $changed == *ext4* ]]; then
+        ext4_make -O project,quota
+        remount ext4 prjquota
+    fi
 }
 
 remount() { # xfs|ext4 OPTION
     local device=/dev/ubdb
+    changed+=" $1"
     if [[ $1 == ext4 ]]; then device=/dev/ubdc; fi
     if mountpoint --quiet "/mnt/$1"; then umount "/mnt/$1"; fi
     mount -t "$1" -o "$2" "$device" "/mnt/$1"
 }
 
 ext4_make() { # MKFS-OPTION...
+    changed+=' ext4'
     umount /mnt/ext4
     mkfs.ext4 -q -F "$@" /dev/ubdc
 }

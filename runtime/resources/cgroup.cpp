@@ -165,8 +165,9 @@ private:
         TRY_ASSIGN(const auto old_text, read(place, file));
         TRY_ASSIGN(const auto old_limit, parse_limit(old_text));
         if (policy::engines_stays(setting, config_, old_limit, wanted)) {
+            // Of the scope above it is systemd's DefaultTasksMax, not the engine's.
             const bool scope_above = unit && unit->path == place.path && !leaf_is(place);
-            if (old_limit < wanted && !scope_above) { // there it is systemd's DefaultTasksMax, not the engine's
+            if (old_limit && *old_limit < wanted && !scope_above) {
                 note_kept(setting, *old_limit);
             }
             return {};

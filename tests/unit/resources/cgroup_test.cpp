@@ -331,6 +331,14 @@ TEST_CASE("a default is never above the engine's, and says nothing of it (root, 
     }
 }
 
+TEST_CASE("memory-low: of a cgroup that is protected as a whole a default leaves that (root, cgroup v2 memory)" *
+          doctest::skip(!ScratchCgroup::possible("memory") || ScratchCgroup::possible_on_v1("memory"))) {
+    const InCgroup box("memory");
+    REQUIRE(box.cgroup.write("memory.low", "max"));
+    CHECK(box.prepare({test::by_default(Key::memory_low, mebibyte)}).record().empty());
+    CHECK(box.prepare({asked(Key::memory_low, mebibyte)}).record().size() == 1);
+}
+
 TEST_CASE("allow-raise: what is asked for is what is set (root, cgroup pids)" *
           doctest::skip(!ScratchCgroup::possible("pids"))) {
     InCgroup box("pids");

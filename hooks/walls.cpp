@@ -118,7 +118,10 @@ template <typename Undo>
 Result<void> Walls::tolerate(oci::Resource resource, Result<void> done, Undo undo) {
     const bool failed = !done.has_value();
     TRY(tolerate(resource, std::move(done)));
-    return failed ? undo() : Result<void>{};
+    if (failed) {
+        not_taken_back_ = undo();
+    }
+    return not_taken_back_;
 }
 
 void Walls::write_into(ledger::Receipt& receipt) const {
@@ -177,6 +180,7 @@ Result<void> Walls::take_down(DiskBook& book, SegmentBook& segments) {
     const auto disk = disk_ ? disk_->undo(book) : Result<void>{};
     const auto shm = shm_ ? shm_->undo() : Result<void>{};
     const auto cgroup = cgroup_.undo();
+    TRY(not_taken_back_);
     TRY(left);
     TRY(disk);
     TRY(shm);

@@ -58,6 +58,7 @@ private:
     std::optional<resources::Segments> segments_;
     oci::Setting disk_asked_; // of its two settings the first
     std::vector<ledger::LeftOut> left_out_;
+    Result<void> not_taken_back_; // of a wall that was to be left out: there is no second try, the receipt must stay
 };
 
 } // namespace bulkhead::hook

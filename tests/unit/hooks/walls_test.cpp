@@ -4,6 +4,7 @@
 #include "hooks/walls.h"
 
 #include "runtime/ledger/disk_records.h"
+#include "runtime/ledger/segment_records.h"
 #include "support/child.h"
 #include "support/failing_call.h"
 #include "support/fake_container.h"
@@ -28,6 +29,8 @@ public:
 
     Result<Walls> prepare(const policy::Plan& plan) { return Walls::prepare(plan, config, container_.get(), disks_); }
     void warn(Resource resource) { config.on_error.warn[static_cast<std::size_t>(resource)] = true; }
+    Result<void> put_up(Walls& walls) { return walls.put_up(container_.get(), disks_, segments_); }
+    Result<void> take_down(Walls& walls) { return walls.take_down(disks_, segments_); }
     [[nodiscard]] pid_t pid() const { return process_.pid(); }
     test::FakeContainer& container() { return container_; }
 
@@ -38,6 +41,7 @@ private:
     test::IdleProcess process_;
     test::FakeContainer container_;
     ledger::DiskRecords disks_{directory_.path("disk"), directory_.path("state")};
+    ledger::SegmentRecords segments_{directory_.path("state")};
 };
 
 policy::Plan everything() {
@@ -96,4 +100,25 @@ TEST_CASE("of a cgroup's limits only those are left out that cannot be had (root
     walls->write_into(receipt);
     REQUIRE(receipt.cgroup.size() == 1);
     CHECK(receipt.cgroup[0].file == "pids.max");
+}
+
+TEST_CASE("of a wall that fails half-way and cannot be taken back the receipt must stay (root, cgroup pids)" *
+          doctest::skip(!ScratchCgroup::possible("pids"))) {
+    Box box;
+    const ScratchCgroup cgroup("pids");
+    REQUIRE(cgroup.take(box.pid()));
+    box.warn(Resource::cgroup);
+    policy::Plan plan;
+    plan.cgroup = {asked(Key::pids_max, 50), asked(Key::pids_max, 40)}; // two writes
+    for (const bool stuck : {false, true}) {
+        CAPTURE(stuck);
+        auto walls = box.prepare(plan);
+        REQUIRE(walls);
+        {
+            const test::FailingCall failing(SYS_write, EBUSY, 1, stuck ? -1 : 1);
+            CHECK(box.put_up(*walls).has_value() == !stuck);
+        }
+        CHECK(box.take_down(*walls).has_value() == !stuck);
+        CHECK(cgroup.read("pids.max") == (stuck ? "50" : "max"));
+    }
 }

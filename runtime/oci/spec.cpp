@@ -194,7 +194,7 @@ Result<std::string> read_config(const std::string& path) {
     if (!S_ISREG(status.mode)) {
         return fail(Code::malformed_input, path + " is not a regular file");
     }
-    return in_context(path, sys::read_all(file->borrow(), longest_config));
+    return in_context(path, sys::read_all(file->borrow(), longest_config, status.size));
 }
 
 Result<Spec> read_spec(const std::string& bundle) {

@@ -32,7 +32,8 @@ FileStatus from_kernel(const struct stat& status) {
                       .mode = status.st_mode,
                       .owner = status.st_uid,
                       .group = status.st_gid,
-                      .links = status.st_nlink};
+                      .links = status.st_nlink,
+                      .size = static_cast<std::size_t>(status.st_size)};
 }
 } // namespace
 
@@ -83,8 +84,9 @@ Result<std::size_t> read_some(BorrowedFd file, char* buffer, std::size_t size) {
     return static_cast<std::size_t>(count);
 }
 
-Result<std::string> read_all(BorrowedFd file, std::size_t most) {
-    constexpr std::size_t first_room = 4096; // most kernel files fit
+Result<std::string> read_all(BorrowedFd file, std::size_t most, std::size_t expected) {
+    constexpr std::size_t least_room = 4096; // most kernel files fit
+    const auto first_room = std::max(least_room, std::min(expected, most) + 1);
     std::string text;
     std::size_t filled = 0;
     for (;;) {

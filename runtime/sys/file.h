@@ -25,6 +25,7 @@ struct FileStatus {
     uid_t owner = 0;
     gid_t group = 0;
     nlink_t links = 0;
+    std::size_t size = 0; // 0 of what the kernel makes up as it is read
 };
 
 // openat(2). `mode` only matters with O_CREAT.
@@ -45,8 +46,9 @@ struct FileStatus {
 // Where an open file lies now: readlink(2) of its /proc/self/fd entry. " (deleted)" is behind it where it is gone.
 [[nodiscard]] Result<std::string> path_of(BorrowedFd file);
 
-// Reads to the end of the file, from where it stands. More than `most` bytes: Code::malformed_input.
-[[nodiscard]] Result<std::string> read_all(BorrowedFd file, std::size_t most);
+// Reads to the end of the file, from where it stands. More than `most` bytes: Code::malformed_input. Fewest calls where
+// it has up to `expected`.
+[[nodiscard]] Result<std::string> read_all(BorrowedFd file, std::size_t most, std::size_t expected = 0);
 
 // One read(2) of at most `size` bytes, restarted on EINTR; 0 at the end of the file.
 [[nodiscard]] Result<std::size_t> read_some(BorrowedFd file, char* buffer, std::size_t size);

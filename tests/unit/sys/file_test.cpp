@@ -153,6 +153,10 @@ TEST_CASE("read_all reads to the end and not more than it may") {
         directory.write("file", text);
         CHECK(read_whole(directory.path("file"), size).value() == text);
         CHECK(read_whole(directory.path("file"), size + 1).value() == text);
+        for (const std::size_t expected : {size, size / 2, 2 * size, 1UL << 60U}) {
+            const auto file = open_file(directory.path("file"));
+            CHECK(sys::read_all(file.borrow(), size, expected).value() == text);
+        }
         if (size > 0) {
             const auto refused = read_whole(directory.path("file"), size - 1);
             REQUIRE(!refused);

@@ -39,9 +39,11 @@ bool is_verdict(const Error& error) {
 
 // tmpfs pages are charged to the cgroup of whoever touches them first: past the memory limit a write to /dev/shm or a
 // segment is not refused, the container is killed.
-void warn_of_room_above_memory(const std::vector<Segments::Room>& rooms, const Container& container,
-                               const Report& report) {
-    const auto limit = rooms.empty() ? std::nullopt : resources::memory_limit_in_force(container);
+void warn_of_room_above_memory(const std::vector<Segments::Room>& rooms, std::optional<Bytes> limit,
+                               const Container& container, const Report& report) {
+    if (!limit && !rooms.empty()) {
+        limit = resources::memory_limit_in_force(container);
+    }
     for (const auto& [path, size] : rooms) {
         if (limit && size > *limit) {
             report.warning(path + " may hold " + format(size) + ", more than the container's memory limit of " +
@@ -201,7 +203,7 @@ void Walls::warn(const Container& container, const Report& report) const {
     if (shm_ && shm_->does_something()) {
         rooms.push_back({.path = "/dev/shm", .size = shm_->record().new_size});
     }
-    warn_of_room_above_memory(rooms, container, report);
+    warn_of_room_above_memory(rooms, cgroup_.memory_limit(), container, report);
     if (disk_) {
         for (const auto& note : disk_->notes()) {
             report.warning(disk_asked_.explain({.what = note}).what);

@@ -380,6 +380,17 @@ Result<void> CgroupLimits::undo() {
     return first;
 }
 
+std::optional<Bytes> CgroupLimits::memory_limit() const {
+    const auto& knob = knob_of(Key::memory_max);
+    for (const auto& write : writes_) {
+        if (notes_.empty() && (write.file == knob.v1_file || write.file == knob.v2_file)) {
+            const auto limit = parse_limit(write.new_value);
+            return limit && *limit ? std::optional(Bytes{**limit}) : std::nullopt;
+        }
+    }
+    return std::nullopt;
+}
+
 std::optional<Bytes> memory_limit_in_force(const Container& container) {
     const auto text = container.process.cgroup();
     const auto place = text ? sys::find_cgroup(*text, "memory") : std::nullopt;

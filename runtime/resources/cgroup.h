@@ -41,6 +41,9 @@ public:
     // What an operator should know though nothing failed: values kept at the engine's.
     [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
 
+    // The memory limit that is set here; nullopt where none is, or the engine's stays somewhere.
+    [[nodiscard]] std::optional<Bytes> memory_limit() const;
+
     // Errors name the setting they are about.
     [[nodiscard]] Result<void> apply();
     // Takes back what apply() wrote, as far as it can; the first error otherwise. The unit's properties stay: they end

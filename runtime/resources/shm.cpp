@@ -6,6 +6,7 @@
 #include "runtime/sys/file.h"
 #include "runtime/sys/mount.h"
 #include "runtime/sys/namespace.h"
+#include "runtime/sys/statmount.h"
 
 #include <cerrno>
 #include <utility>
@@ -38,18 +39,26 @@ Result<void> require_runtimes_tmpfs(const sys::MountSurvey& survey, const oci::S
     return {};
 }
 
-Result<void> require_containers_own_kind(const Container& container, const sys::Place& place) {
+Result<void> require_tmpfs(const sys::MountInfo& mount) {
+    return mount.type == "tmpfs" ? Result<void>{}
+                                 : unsupported("/dev/shm is a volume, not a tmpfs; remove the mount on /dev/shm");
+}
+
+Result<void> require_containers_own_kind(BorrowedFd root, const Container& container, const sys::Place& place) {
     TRY_ASSIGN(const auto host, is_hosts(place, "/dev/shm"));
     if (host) {
         return not_allowed("/dev/shm is the host's own; run the container without --ipc=host (hostIPC) or a bind of "
                            "/dev/shm");
     }
-    TRY_ASSIGN(const auto found, survey_place(container, place));
-    if (found.mount->type != "tmpfs") {
-        return unsupported("/dev/shm is a volume, not a tmpfs; remove the mount on /dev/shm");
-    }
     const auto& word = container.spec.dev_shm;
-    return word.kind == oci::MountKind::tmpfs ? require_runtimes_tmpfs(found, word) : require_engines_shm(*found.mount);
+    if (word.kind == oci::MountKind::tmpfs) {
+        TRY_ASSIGN(const auto found, survey_place(container, place));
+        TRY(require_tmpfs(*found.mount));
+        return require_runtimes_tmpfs(found, word);
+    }
+    TRY_ASSIGN(const auto mount, sys::mount_of(root, container.process, sys::Source::needed));
+    TRY(require_tmpfs(mount));
+    return require_engines_shm(mount);
 }
 
 // In Kubernetes the engine makes one for the pod; elsewhere containers that join another's IPC namespace get its.
@@ -113,7 +122,7 @@ Result<Shm> Shm::look(const oci::Setting& size, const Container& container) {
         shm.record_.new_size = round_up(Bytes{size.value}, sys::page_size());
         return shm;
     }
-    if (auto own = require_containers_own_kind(container, place); !own) {
+    if (auto own = require_containers_own_kind(opened->borrow(), container, place); !own) {
         if (!size.is_default() || own.error().code == Code::system) {
             return std::unexpected(std::move(own).error());
         }

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <fcntl.h>
 #include <linux/stat.h>
+#include <memory>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -27,9 +28,10 @@ constexpr std::uint64_t want_root = 0x8;
 constexpr std::uint64_t want_point = 0x10;
 constexpr std::uint64_t want_type = 0x20;
 constexpr std::uint64_t want_options = 0x80;
+constexpr std::uint64_t want_source = 0x200; // Linux 6.13
 constexpr std::uint64_t always = want_basics | want_root | want_point | want_type;
-constexpr std::uint64_t wanted =
-    always | want_options; // options: as old as get_namespace_id; left out where there are none
+// Options: as old as get_namespace_id. They and the source are left out where there are none, or the kernel has none.
+constexpr std::uint64_t wanted = always | want_options | want_source;
 
 struct Request { // struct mnt_id_req, MNT_ID_REQ_SIZE_VER1
     std::uint32_t size = 32;
@@ -51,7 +53,10 @@ struct Answer { // struct statmount; offsets are into `text`
     std::uint64_t propagate_from;
     std::uint32_t root;
     std::uint32_t point;
-    std::array<std::uint64_t, 50> reserved;
+    std::uint64_t mount_namespace;
+    std::uint32_t subtype;
+    std::uint32_t source;
+    std::array<std::uint64_t, 48> reserved;
     std::array<char, 16384> text; // three paths and the options of an overlay with many layers
 };
 static_assert(offsetof(Answer, text) == 512);
@@ -70,34 +75,37 @@ bool is_too_old(int number) { return number == ENOSYS || number == EINVAL || num
 
 } // namespace
 
-Result<std::optional<MountInfo>> statmount(BorrowedFd file, BorrowedFd mount_namespace) {
+Result<std::optional<MountInfo>> statmount(BorrowedFd file, BorrowedFd mount_namespace, Source source) {
     const auto id = unique_mount_id(file);
     Request request;
     if (!id || call(SYS_ioctl, mount_namespace.number(), get_namespace_id, &request.mount_namespace) < 0) {
         return std::nullopt;
     }
     request.mount = *id;
-    Answer answer; // NOLINT(cppcoreguidelines-pro-type-member-init): the kernel writes it
-    if (call(number_of_statmount, &request, &answer, sizeof answer, 0) < 0) {
+    // Not on the stack, which would be cleared, and touched page by page.
+    const auto answer = std::make_unique_for_overwrite<Answer>();
+    if (call(number_of_statmount, &request, answer.get(), sizeof(Answer), 0) < 0) {
         return is_too_old(errno) || errno == EOVERFLOW ? Result<std::optional<MountInfo>>(std::nullopt)
                                                        : fail_errno(errno, "statmount");
     }
-    if ((answer.mask & always) != always) {
+    const auto needed = source == Source::needed ? always | want_source : always;
+    if ((answer->mask & needed) != needed) {
         return std::nullopt;
     }
-    const auto text = [&](std::uint32_t offset) { return std::string(answer.text.data() + offset); };
+    const auto text = [&](std::uint32_t offset) { return std::string(answer->text.data() + offset); };
     MountInfo mount;
-    mount.shared = (answer.propagation[1] & MS_SHARED) != 0;
-    mount.root = text(answer.root);
-    mount.point = text(answer.point);
-    mount.type = text(answer.type);
-    mount.options = (answer.mask & want_options) != 0 ? text(answer.options) : "";
+    mount.shared = (answer->propagation[1] & MS_SHARED) != 0;
+    mount.root = text(answer->root);
+    mount.point = text(answer->point);
+    mount.type = text(answer->type);
+    mount.options = (answer->mask & want_options) != 0 ? text(answer->options) : "";
+    mount.source = (answer->mask & want_source) != 0 ? text(answer->source) : "";
     return mount;
 }
 
-Result<MountInfo> mount_of(BorrowedFd file, const Process& process) {
+Result<MountInfo> mount_of(BorrowedFd file, const Process& process, Source source) {
     TRY_ASSIGN(const auto ns, process.mount_namespace());
-    TRY_ASSIGN(auto mount, statmount(file, ns.borrow()));
+    TRY_ASSIGN(auto mount, statmount(file, ns.borrow(), source));
     if (!mount) {
         TRY_ASSIGN(const auto place, place_of(file));
         TRY_ASSIGN(const auto mountinfo, process.mountinfo());

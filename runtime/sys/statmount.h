@@ -11,11 +11,15 @@
 
 namespace bulkhead::sys {
 
+// MountInfo::source takes Linux 6.13.
+enum class Source : bool { left_out, needed };
+
 // The mount of `file`, which must be one in `process`'s mount namespace. Of what MountInfo has: root, point, type,
-// shared and options. Code::system with ENOENT where it is none of that namespace's.
-[[nodiscard]] Result<MountInfo> mount_of(BorrowedFd file, const Process& process);
+// shared, options and, if it is needed, source. Code::system with ENOENT where it is none of that namespace's.
+[[nodiscard]] Result<MountInfo> mount_of(BorrowedFd file, const Process& process, Source source = Source::left_out);
 
 // statmount(2) alone; nullopt where the kernel has not all of it.
-[[nodiscard]] Result<std::optional<MountInfo>> statmount(BorrowedFd file, BorrowedFd mount_namespace);
+[[nodiscard]] Result<std::optional<MountInfo>> statmount(BorrowedFd file, BorrowedFd mount_namespace,
+                                                         Source source = Source::left_out);
 
 } // namespace bulkhead::sys

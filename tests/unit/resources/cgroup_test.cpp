@@ -245,10 +245,12 @@ TEST_CASE("memory on v1: whole pages, the swap kept, all taken back (root, cgrou
     REQUIRE(limits.apply());
     CHECK(box.cgroup.read("memory.limit_in_bytes") == std::to_string(64 * mebibyte));
     CHECK((resources::memory_limit_in_force(box.container.get()) == Bytes{64 * mebibyte}));
+    CHECK((limits.memory_limit() == Bytes{64 * mebibyte}));
     CHECK(box.prepare({asked(Key::memory_max, (64 * mebibyte) + 5)}).record().empty());
     const auto above = box.prepare({asked(Key::memory_max, 65 * mebibyte)});
     CHECK(
         (above.notes() == std::vector<std::string>{"io.bulkhead.memory-max=\"68157440\": kept at the engine's 64Mi"}));
+    CHECK(!above.memory_limit());
     CHECK(limits.undo());
     CHECK(box.cgroup.read("memory.limit_in_bytes") == unlimited);
 }

@@ -4,9 +4,11 @@
 
 #include "runtime/sys/file.h"
 #include "runtime/sys/mount.h"
+#include "support/failing_call.h"
 #include "support/fake_container.h"
 #include "support/private_mounts.h"
 
+#include <cerrno>
 #include <doctest/doctest.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
@@ -229,6 +231,27 @@ TEST_CASE("shm: another tmpfs of the host's, or a part of one, is not touched (r
               box.expect_refusal(shm_size(8 * mebibyte), Code::not_allowed,
                                  "/dev/shm is a tmpfs of the host's (\"shm\"" + end);
           }) == "");
+}
+
+// A kernel without statmount(2), and one whose answer has no source (before Linux 6.13).
+TEST_CASE("shm: whose tmpfs it is can be read in mountinfo as well (root, mounts of its own)" * needs_mounts) {
+    constexpr long number_of_statmount = 457;
+    for (const int failure : {ENOSYS, EINVAL}) {
+        CHECK(in_box([&](Findings& findings, Box& box) {
+                  const test::FailingCall failing(number_of_statmount, failure);
+                  box.engines_shm("cache");
+                  box.expect_refusal(
+                      shm_size(8 * mebibyte), Code::not_allowed,
+                      "/dev/shm is a tmpfs of the host's (\"cache\"), bound into the container; only one "
+                      "that the engine made for it can be resized");
+                  ::umount2(box.root("/dev/shm").c_str(), MNT_DETACH);
+                  ::umount2(box.host().c_str(), MNT_DETACH);
+                  box.engines_shm();
+                  auto shm = box.prepare(8 * mebibyte);
+                  box.apply(shm);
+                  findings.expect_equal(tmpfs_at(box.host()), "8388608");
+              }) == "");
+    }
 }
 
 TEST_CASE("shm: a volume is no tmpfs (root, mounts of its own)" * needs_mounts) {

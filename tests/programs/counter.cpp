@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
+#include <string>
 #include <string_view>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -22,8 +23,8 @@ static_assert(Counter::is_always_lock_free);
 int open_place(std::string_view place, int flags) {
     constexpr std::string_view shm = "shm:";
     constexpr mode_t mode = 0666;
-    return place.starts_with(shm) ? ::shm_open(place.data() + shm.size(), flags, mode)
-                                  : ::open(place.data(), flags, mode);
+    return place.starts_with(shm) ? ::shm_open(std::string(place.substr(shm.size())).c_str(), flags, mode)
+                                  : ::open(std::string(place).c_str(), flags, mode);
 }
 
 Counter* map(const char* place, bool writable) {
@@ -62,7 +63,8 @@ int read_some(const Counter& counter, int times) {
 int main(int argc, char** argv) {
     const std::string_view word = argc > 1 ? argv[1] : "";
     const bool writing = word == "write" && argc == 3;
-    if (!writing && !(word == "read" && argc == 4)) {
+    const bool reading = word == "read" && argc == 4;
+    if (!writing && !reading) {
         std::fputs("usage: counter write PLACE | counter read PLACE TIMES\n", stderr);
         return 2;
     }

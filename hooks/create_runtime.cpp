@@ -109,9 +109,6 @@ Result<void> write_receipt(const Work& work, const Walls& walls) {
     ledger::Receipt receipt;
     static_cast<Owner&>(receipt) = work.owner;
     receipt.guard = work.prepared ? work.prepared->guard : std::nullopt;
-    for (const auto& setting : work.plan.cgroup) {
-        receipt.promises.push_back({.key = setting.key, .value = setting.value});
-    }
     for (const auto& setting : work.plan.all()) {
         receipt.asked.push_back({.key = setting.name(), .value = setting.text});
     }
@@ -135,6 +132,12 @@ Result<void> remove_all(const Work& work) {
     return work.entry.remove();
 }
 
+void warn_if_not(const Result<void>& undone, const Report& report) {
+    if (!undone) {
+        report.warning("could not be undone, and stays in the receipt: " + undone.error().what);
+    }
+}
+
 // Whatever fails is taken back, and the receipt with it. What could not be taken back stays in the receipt: poststop,
 // or the next container of this id, tries again.
 Result<void> put_up_or_take_back(Walls& walls, const Work& work) {
@@ -147,16 +150,14 @@ Result<void> put_up_or_take_back(Walls& walls, const Work& work) {
     if (undone) {
         undone = remove_all(work);
     }
-    if (!undone) {
-        work.report.warning("could not be undone, and stays in the receipt: " + undone.error().what);
-    }
+    warn_if_not(undone, work.report);
     return limited;
 }
 
 Result<void> limit(const Work& work) {
     auto walls = Walls::prepare(work.plan, work.config, work.container, work.disks);
     if (!walls) {
-        static_cast<void>(remove_all(work)); // nothing was done; an empty directory that stays is nobody's loss
+        warn_if_not(remove_all(work), work.report);
         return std::unexpected(std::move(walls).error());
     }
     return put_up_or_take_back(*walls, work);

@@ -22,7 +22,7 @@ public:
     // The same, once.
     [[nodiscard]] policy::ConfigReading take() {
         static_cast<void>(reading());
-        return *std::move(reading_);
+        return *std::exchange(reading_, std::nullopt);
     }
 
 private:

@@ -79,9 +79,10 @@ Result<void> Walls::prepare_all(const policy::Plan& plan, const Container& conta
 Result<void> Walls::prepare_cgroup(const std::vector<oci::Setting>& settings, const Container& container) {
     auto all = keep(CgroupLimits::prepare(settings, config_->cgroup, container), cgroup_);
     if (all || !config_->on_error.warns(oci::Resource::cgroup)) {
+        cgroup_asked_ = settings;
         return all;
     }
-    std::vector<oci::Setting> had;
+    auto& had = cgroup_asked_;
     for (const auto& setting : settings) {
         had.push_back(setting);
         const auto before = left_out_.size();
@@ -128,6 +129,9 @@ Result<void> Walls::tolerate(oci::Resource resource, Result<void> done, Undo und
 
 void Walls::write_into(ledger::Receipt& receipt) const {
     receipt.left_out = left_out_;
+    for (const auto& setting : cgroup_asked_) {
+        receipt.promises.push_back({.key = setting.key, .value = setting.value});
+    }
     receipt.cgroup = cgroup_.record();
     if (shm_ && shm_->does_something()) {
         receipt.shm = shm_->record();
@@ -145,6 +149,7 @@ Result<void> Walls::put_up(const Container& container, DiskBook& book, SegmentBo
     using oci::Resource;
     TRY(tolerate(Resource::cgroup, cgroup_.apply(), [&] {
         auto undone = cgroup_.undo();
+        cgroup_asked_.clear();
         cgroup_ = {};
         return undone;
     }));

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <limits>
 
 namespace bulkhead::ledger {
 
@@ -35,7 +36,7 @@ Result<Bytes> size_of_others(BorrowedFd scope, const std::string& name) {
     for (const auto& other : names) {
         if (other != name && (oci::is_segment_name(other) || is_name_of_remains(other))) { // not NAME.members
             TRY_ASSIGN(const auto size, size_of(scope, other));
-            sum.value += size.value;
+            sum.value += std::min(size.value, std::numeric_limits<std::uint64_t>::max() - sum.value);
         }
     }
     return sum;

@@ -57,7 +57,7 @@ struct Rule {
     Terms defaults;
     std::optional<std::vector<oci::Key>> allow; // what may be asked for; all, where there is no list
     ConfigPlace place;
-    bool broken = false; // has a problem in its globs: matches nobody
+    bool broken = false; // has a problem in its globs, or is not all understood: matches nobody
 };
 
 // A segment that the operator declared: one for the whole node. Readers and writers are globs on namespaces,

@@ -224,11 +224,19 @@ void read_defaults(ConfigReader& reader, const ConfigTree& tree, Terms& defaults
     }
 }
 
+// One whose conditions were not all understood, as they are misspelt, must not be taken for one without.
+bool has_unknown_member(const ConfigTree& tree) {
+    return !tree.is_object() || std::ranges::any_of(tree.members(), [](const ConfigTree* member) {
+        return std::ranges::find(rule_members, member->name(), &ConfigMember<Rule>::name) == rule_members.end();
+    });
+}
+
 void read_rules(ConfigReader& reader, const ConfigTree& tree, std::vector<Rule>& rules) {
     for (const auto& element : reader.elements(tree)) {
         auto& rule = rules.emplace_back();
         rule.place = {.file = element.file(), .path = element.path()};
         reader.members<Rule>(element, rule_members, rule);
+        rule.broken = rule.broken || has_unknown_member(element);
         require_reachable(reader, element, rules);
     }
 }

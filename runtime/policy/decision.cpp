@@ -102,6 +102,9 @@ Result<Plan> decide(const oci::Request& request, const Config& config, const Fac
     for (const auto& info : oci::annotation_keys) {
         TRY(add_key(plan, info.key, request, allowance));
     }
+    if (const auto& most = allowance.max(Key::disk_inodes)) {
+        plan.most_disk_inodes = Count{most->value};
+    }
     for (const auto& segment : request.segments()) {
         TRY(check_allowed(segment, allowance));
     }

@@ -15,6 +15,7 @@ struct Plan {
     std::vector<oci::Setting> cgroup; // memory-* and pids-max
     std::optional<oci::Setting> disk_size;
     std::optional<oci::Setting> disk_inodes;
+    std::optional<Count> most_disk_inodes; // for what disk_size alone implies
     std::vector<SegmentPlan> segments;
 
     // Every part, in the order of the table of keys.

@@ -49,6 +49,7 @@ DiskRequest disk_request(const policy::Plan& plan, const oci::Spec& spec, const 
     if (plan.disk_inodes) {
         request.inodes = Count{plan.disk_inodes->value};
     }
+    request.most_inodes = plan.most_disk_inodes;
     request.files = own_files(spec.binds, id);
     return request;
 }

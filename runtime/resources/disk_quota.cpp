@@ -106,7 +106,8 @@ QuotaLimits limits_for(const DiskRequest& request, const policy::DiskConfig& con
     if (request.size) {
         limits.hard_bytes.value = tighter(limits.hard_bytes.value, in_whole_blocks(*request.size, filesystem).value);
         if (!inodes && config.implied_inodes) {
-            inodes = std::max(implied_inodes(*request.size, filesystem), found.used_inodes);
+            const auto implied = implied_inodes(*request.size, filesystem);
+            inodes = std::max(std::min(implied, request.most_inodes.value_or(implied)), found.used_inodes);
         }
     }
     if (inodes) {

@@ -18,6 +18,7 @@ namespace bulkhead::resources {
 struct DiskRequest {
     std::optional<Bytes> size;
     std::optional<Count> inodes;
+    std::optional<Count> most_inodes; // that a size may imply
     // Files outside of the layer that engines write for this container alone and bind into it (/etc/hosts): they count
     // where the config says so, and may carry the layer's id in any case. See own_files().
     std::vector<std::string> files;

@@ -152,5 +152,7 @@ TEST_CASE("a rule that can never match") {
     CHECK(rules(R"({"namespace":"a","container":"x"},{"namespace":"a"})").empty());
     CHECK(rules(R"({"namespace":"?"},{"namespace":"ab"})").empty());
     // One that is broken matches nobody, and so takes nobody from the next.
+    CHECK(rules(R"({"namepsace":"a"},{"namespace":"b"})").starts_with("rules[0].namepsace: is not known"));
+    CHECK(rules(R"(5,{"namespace":"b"})") == "rules[0]: is not an object");
     CHECK(rules(R"({"namespace":"A*"},{"namespace":"b"})").starts_with("rules[0].namespace: matches no namespace"));
 }

@@ -277,6 +277,16 @@ TEST_CASE("ro is refused to whom CAP_SYS_ADMIN may come") {
     CHECK(what("segment.x=path=/x", true).empty());
 }
 
+TEST_CASE("what a disk-size implies is bounded, too") {
+    const auto most = [](const std::string& config) {
+        return decide(request("disk-size=1Gi", local), sound_config(config), {.engine = local, .ram = ram})
+            .value()
+            .most_disk_inodes;
+    };
+    CHECK(!most(none));
+    CHECK(most(maxima) == Count{1000});
+}
+
 TEST_CASE("whether a container that asks for nothing gets something") {
     const auto has = [](const std::string& config, const oci::Engine& engine) {
         return policy::allowance_for(sound_config(config), engine, ram).value().has_defaults();

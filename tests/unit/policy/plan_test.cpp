@@ -14,6 +14,7 @@ TEST_CASE("a plan has every part once, in the order of the table") {
               .cgroup = {setting(Key::memory_max), setting(Key::pids_max)},
               .disk_size = setting(Key::disk_size),
               .disk_inodes = setting(Key::disk_inodes),
+              .most_disk_inodes = {},
               .segments = {}};
     policy::SegmentPlan segment;
     segment.asked.key = Key::segment;

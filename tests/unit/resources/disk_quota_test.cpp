@@ -63,6 +63,12 @@ TEST_CASE("limits: a size is rounded up to blocks, and implies inodes") {
     auto nothing = ext4;
     nothing.bytes = {};
     CHECK(limits_of(size_of(8 * mebibyte), nothing) == "8388608 0 2048 0");
+    auto bounded = size_of(8 * mebibyte);
+    bounded.most_inodes = Count{100}; // the node config's, which beats what the size implies, but not what is there
+    CHECK(limits_of(bounded, xfs) == "8388608 0 100 0");
+    CHECK(limits_of(bounded, xfs, {}, 5000) == "8388608 0 5000 0");
+    bounded.most_inodes = Count{1U << 20U};
+    CHECK(limits_of(bounded, xfs) == "8388608 0 2048 0");
     const DiskConfig bytes_alone{.implied_inodes = false};
     CHECK(limits_of(size_of(8 * mebibyte), xfs, {}, 5000, bytes_alone) == "8388608 0 0 0");
 }

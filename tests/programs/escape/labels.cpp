@@ -89,15 +89,25 @@ long argument_for(const File& file, const Request& request) {
     return reinterpret_cast<long>(memory);
 }
 
-// The best of what came of it with each upper half. That the label is another counts as well.
+// DONE is another label, whatever the call says. One that works and changes nothing (the inherit flag is a directory's)
+// is EALREADY.
+long outcome(long result, const Label& before, const Label& after) {
+    if (before != after) {
+        return 0;
+    }
+    return result >= 0 ? -EALREADY : result;
+}
+
+// The best of what came of it with each upper half.
 long try_request(const Entry& entry, const File& file, const Request& request) {
     const auto before = label_of(file);
     long best = -ENOTTY;
     for (const auto upper : upper_halves) {
         const long argument = argument_for(file, request);
-        const long result = entry.ioctl(file.number(), static_cast<long>(upper << 32U | request.word), argument);
-        if (result >= 0 || label_of(file) != before) {
-            return 0;
+        const long said = entry.ioctl(file.number(), static_cast<long>(upper << 32U | request.word), argument);
+        const long result = outcome(said, before, label_of(file));
+        if (result >= 0) {
+            return result;
         }
         best = result == -ENOTTY ? best : result;
     }
@@ -120,7 +130,7 @@ long try_setattr(const Entry& entry, const File& file, const std::string& path) 
     const long directory = path.empty() ? file.number() : AT_FDCWD;
     const auto before = label_of(file);
     const long result = entry.setattr(directory, reinterpret_cast<long>(place), reinterpret_cast<long>(memory), flags);
-    return label_of(file) == before ? result : 0;
+    return outcome(result, before, label_of(file));
 }
 
 void try_all(Attempts& attempts, const std::string& what, const File& file, const std::string& path = "") {

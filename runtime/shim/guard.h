@@ -5,8 +5,8 @@
 //
 // It denies ioctl(2) with FS_IOC_FSSETXATTR, FS_IOC_SETFLAGS or FS_IOC32_SETFLAGS (ENOTTY), and file_setattr(2)
 // (ENOSYS), by whatever entry of the kernel's: 64-bit, 32-bit (also from a 64-bit program, by int 0x80) and x32. All
-// else is allowed, and tested for in guard_test.cpp. Looked at in Linux 6.1, 6.12 and 6.18, and found to be no way
-// around it:
+// else is allowed. Read in Linux 6.1 and 6.12, tried on those and on 6.18 (tests/programs/escape), and no way around
+// it:
 //
 //   The upper half of an ioctl request: cut off before anything looks at it (fs/ioctl.c), and not compared here.
 //   Other requests: the project id and the inherit flag are set by i_op->fileattr_set alone, which only those requests,

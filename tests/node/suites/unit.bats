@@ -17,12 +17,13 @@ setup() {
 }
 teardown() { :; }
 
-cases() { "$program" --list-test-cases "$@" | grep -v '^\[doctest\]\|^===' | sort; }
+cases() { "$program" --list-test-cases "${options[@]}" "$@" | grep -v '^\[doctest\]\|^===' | sort; }
 
-run_program() { # NAME
+run_program() { # NAME [OPTION OF DOCTEST...]
+    options=("${@:2}")
     program=$checkout/build/dev/bin/$1-test
     local status=0 output skipped
-    output=$("$program" 2>&1 </dev/null) || status=$?
+    output=$("$program" "${options[@]}" 2>&1 </dev/null) || status=$?
     skipped=$(cases)
     skipped=$(comm -23 <(cases --no-skip) - <<<"$skipped")
     sed -n "s/^\[doctest\] test cases:/# $1:/p" <<<"$output" >&3
@@ -42,4 +43,4 @@ run_program() { # NAME
 
 @test "ledger" { run_program ledger; }
 
-@test "shim" { run_program shim; }
+@test "the guard" { run_program shim --source-file='*guard_test*'; }

@@ -27,10 +27,11 @@ void note_label(Attempts& attempts, const std::string& way, const File& file, co
 }
 
 // Files of the image, below the layer: written to, they are copied into it.
-void try_copy_up(Attempts& attempts, const File& directory) {
+void try_copy_up(Attempts& attempts) {
+    const File root("/", O_RDONLY | O_DIRECTORY);
     for (const std::string path : {"/etc/passwd", "/etc/group", "/bin/busybox", "/bin/sh"}) {
         if (::access(path.c_str(), F_OK) == 0) {
-            note_label(attempts, "copying up " + path, File(path, O_WRONLY | O_APPEND), directory);
+            note_label(attempts, "copying up " + path, File(path, O_WRONLY | O_APPEND), root);
         }
     }
 }
@@ -81,7 +82,7 @@ void try_files(Attempts& attempts, const std::string& directory) {
     note_label(attempts, "a new file", File(directory + "/escape.made", O_RDWR | O_CREAT), opened);
     try_temporary(attempts, directory, opened);
     try_copies(attempts, directory, opened);
-    try_copy_up(attempts, opened);
+    try_copy_up(attempts);
     try_moving(attempts, directory);
 }
 

@@ -122,6 +122,20 @@ SegmentRecords::SegmentRecords(std::string state_dir, Owner owner, std::string r
 
 Result<UniqueFd> SegmentRecords::join(const SegmentPlan& plan, const std::string& context) {
     TRY_ASSIGN(const auto home, SegmentHome::open_or_make(state_dir_));
+    auto mount = join_at(home, plan, context);
+    static_cast<void>(finish(home, plan.place.scope)); // what dead members left; gc finds it as well
+    return mount;
+}
+
+Result<void> SegmentRecords::finish(const SegmentHome& home, const std::string& scope) {
+    if (!remains_.any_aside()) {
+        return {};
+    }
+    TRY_ASSIGN(const auto directory, home.open_scope(scope, IfMissing::fail));
+    return remains_.finish(directory.borrow());
+}
+
+Result<UniqueFd> SegmentRecords::join_at(const SegmentHome& home, const SegmentPlan& plan, const std::string& context) {
     TRY_ASSIGN(const auto members, SegmentMembers::open_or_make(home, plan.place));
     TRY_ASSIGN(const auto scope, lock_scope(home, plan));
     if (scope) {
@@ -151,9 +165,7 @@ Result<void> SegmentRecords::leave_as(const Owner& owner, const SegmentPlace& pl
             TRY(release(*members, place.name, remains_));
         }
     }
-    if (const auto scope = home->open_scope(place.scope, IfMissing::fail)) {
-        TRY(remains_.finish(scope->borrow()));
-    }
+    TRY(finish(*home, place.scope));
     home->remove_scope(place.scope);
     (*std::move(home)).tidy();
     return {};

@@ -4,6 +4,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/unique_fd.h"
 #include "runtime/ledger/owner.h"
+#include "runtime/ledger/segment_home.h"
 #include "runtime/ledger/segment_members.h"
 #include "runtime/ledger/segment_remains.h"
 #include "runtime/policy/segments.h"
@@ -49,6 +50,9 @@ public:
     [[nodiscard]] Result<void> tidy();
 
 private:
+    [[nodiscard]] Result<UniqueFd> join_at(const SegmentHome& home, const policy::SegmentPlan& plan,
+                                           const std::string& context);
+    [[nodiscard]] Result<void> finish(const SegmentHome& home, const std::string& scope);
     [[nodiscard]] Result<void> require_room(const policy::SegmentPlan& plan, BorrowedFd scope);
     [[nodiscard]] Result<void>
     for_each_entry(const std::function<void(const std::string& scope, const std::string& name)>& take);

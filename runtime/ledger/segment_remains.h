@@ -23,6 +23,7 @@ public:
     // that gc finds.
     [[nodiscard]] Result<void> discard(BorrowedFd scope, const std::string& name);
 
+    [[nodiscard]] bool any_aside() const { return !aside_.empty(); }
     // Without the lock of the segment: takes off what discard() put aside in `scope` and nobody has a copy of. The
     // kernel frees it then, faster than it can be emptied, but nothing interrupts that. The rest is for
     // collect_remains().

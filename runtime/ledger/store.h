@@ -57,7 +57,8 @@ public:
     [[nodiscard]] Result<std::vector<std::string>> ids() const;
     // The receipts of one id, by file name; does not wait: Code::busy while another process of ours has the id.
     [[nodiscard]] Result<std::vector<Entry>> entries_of(const std::string& id) const;
-    // What the receipts of one id say at this moment, without waiting for anybody: whoever writes one replaces it whole.
+    // What the receipts of one id say at this moment, without waiting for anybody: whoever writes one replaces it
+    // whole.
     [[nodiscard]] Result<std::vector<Receipt>> receipts_of(const std::string& id) const;
     // Removes what a killed process left of an id that has no receipt. Success where there is nothing to remove.
     [[nodiscard]] Result<void> remove_leftovers(const std::string& id) const;

@@ -107,10 +107,27 @@ Result<void> Segments::join(Segment& segment, const Container& container, Segmen
 }
 
 Result<void> Segments::attach(const Container& container) {
-    TRY_ASSIGN(const auto ns, container.process.mount_namespace());
-    TRY_ASSIGN(const auto visit, sys::MountNamespaceVisit::enter(ns.borrow()));
-    for (const auto& segment : segments_) {
+    TRY_ASSIGN(mount_namespace_, container.process.mount_namespace());
+    TRY_ASSIGN(const auto visit, sys::MountNamespaceVisit::enter(mount_namespace_.borrow()));
+    for (auto& segment : segments_) {
         TRY(sys::attach_mount(segment.mount.borrow(), segment.target.directory()));
+        segment.attached = true;
+    }
+    return {};
+}
+
+// The container may be started without its segments: what is mounted must not outlast its being a member.
+Result<void> Segments::detach() {
+    if (std::ranges::none_of(segments_, &Segment::attached)) {
+        return {};
+    }
+    TRY_ASSIGN(const auto visit, sys::MountNamespaceVisit::enter(mount_namespace_.borrow()));
+    for (auto& segment : std::views::reverse(segments_)) {
+        auto detached = segment.attached ? sys::detach_mount(segment.mount.borrow()) : Result<void>{};
+        if (!detached && detached.error().number != EINVAL) { // EINVAL: it is gone, with the directory it was on
+            return in_context("segments", std::move(detached));
+        }
+        segment.attached = false;
     }
     return {};
 }
@@ -142,6 +159,7 @@ std::vector<Segments::Room> Segments::rooms() const {
 }
 
 Result<void> Segments::undo(SegmentBook& book) {
+    TRY(detach());
     Result<void> first;
     const auto keep_first = [&](Result<void> result) {
         if (first && !result) {

@@ -39,7 +39,8 @@ public:
         Bytes size;
     };
     [[nodiscard]] std::vector<Room> rooms() const;
-    // Takes apply() back while the container is still being created; one failure hinders nothing else.
+    // Takes apply() back while the container is still being created. It stays a member if a mount cannot be taken off;
+    // any other failure hinders nothing else.
     [[nodiscard]] Result<void> undo(SegmentBook& book);
 
 private:
@@ -48,14 +49,17 @@ private:
         SegmentTarget target;
         UniqueFd mount;
         bool joined = false;
+        bool attached = false;
     };
     Segments() = default;
 
     [[nodiscard]] Result<void> make_target(Segment& segment, const Container& container) const;
     [[nodiscard]] Result<void> join(Segment& segment, const Container& container, SegmentBook& book) const;
     [[nodiscard]] Result<void> attach(const Container& container);
+    [[nodiscard]] Result<void> detach();
 
-    UniqueFd root_; // the container's
+    UniqueFd root_;            // the container's
+    UniqueFd mount_namespace_; // the container's, once something is attached
     std::vector<Segment> segments_;
 };
 

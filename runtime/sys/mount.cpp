@@ -196,6 +196,14 @@ Result<void> keep_anchored(BorrowedFd anchor) {
 
 Result<void> detach_mount(BorrowedFd parent, const std::string& name) { return take_off(parent, name, MNT_DETACH); }
 
+Result<void> detach_mount(BorrowedFd root) {
+    // There is no call by descriptor, and in another mount namespace /proc/self/fd may be anything.
+    if (call(SYS_fchdir, root.number()) < 0) {
+        return fail_errno(errno, "fchdir");
+    }
+    return call(SYS_umount2, ".", MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ? fail_errno(errno, "umount") : Result<void>{};
+}
+
 Result<void> unmount(BorrowedFd parent, const std::string& name) { return take_off(parent, name, 0); }
 
 Result<void> attach_mount(BorrowedFd mount, BorrowedFd target) {

@@ -76,7 +76,9 @@ struct MountFlags {
 
 // Takes off what is mounted on `name` in `parent`, with all below it, used or not. ENOENT and EINVAL: nothing is.
 [[nodiscard]] Result<void> detach_mount(BorrowedFd parent, const std::string& name);
-// The same, but EBUSY where it is in use or something is mounted below it.
+// The same for the mount whose root `root` is, open as it is. The working directory is another one afterwards.
+[[nodiscard]] Result<void> detach_mount(BorrowedFd root);
+// The same by name, but EBUSY where it is in use or something is mounted below it.
 [[nodiscard]] Result<void> unmount(BorrowedFd parent, const std::string& name);
 
 // Puts the mount `mount` onto the directory `target`; the process must be in the mount namespace of `target`.

@@ -176,6 +176,23 @@ TEST_CASE("a container in the mounts of the node is refused (root, mounts of its
           }) == "");
 }
 
+// With on-error the container starts all the same.
+TEST_CASE("undo takes off what was mounted on directories of the image (root, mounts of its own)" * needs_mounts) {
+    CHECK(in_box([](Findings& findings, Box& box) {
+              for (const auto* path : {"root/first", "root/a/b"}) {
+                  std::filesystem::create_directories(box.directory.path(path));
+              }
+              auto segments = Segments::prepare({plan("/first"), plan("/a/b")}, box.container->get());
+              std::filesystem::rename(box.directory.path("root/a"), box.directory.path("root/moved"));
+              const auto applied = segments->apply(box.container->get(), box.book);
+              findings.expect(!applied && applied.error().code == Code::busy, "applied");
+              findings.expect(is_segment(box.there("/first")) && is_segment(box.there("/moved/b")), "not mounted");
+              findings.expect(segments->undo(box.book).has_value(), "undo");
+              findings.expect(!is_segment(box.there("/first")) && !is_segment(box.there("/moved/b")), "mounted still");
+              findings.expect(box.book.members.empty(), "still a member");
+          }) == "");
+}
+
 TEST_CASE("a directory that is moved away between the look and the mount (root, mounts of its own)" * needs_mounts) {
     CHECK(in_box([](Findings& findings, Box& box) {
               std::filesystem::create_directories(box.directory.path("root/a/b"));

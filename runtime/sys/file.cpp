@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -112,6 +113,26 @@ Result<void> write_all(BorrowedFd file, std::string_view text) {
             return fail_errno(errno, "write");
         }
         text.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return {};
+}
+
+Result<UniqueFd> memory_file(std::string_view text) {
+    const long fd = call(SYS_memfd_create, "bulkhead", MFD_CLOEXEC);
+    if (fd < 0) {
+        return fail_errno(errno, "make a file in memory");
+    }
+    UniqueFd file(static_cast<int>(fd));
+    TRY(write_all(file.borrow(), text));
+    if (call(SYS_lseek, file.borrow().number(), 0, SEEK_SET) < 0) {
+        return fail_errno(errno, "rewind a file in memory");
+    }
+    return file;
+}
+
+Result<void> make_standard_input(BorrowedFd file) {
+    if (call(SYS_dup3, file.number(), STDIN_FILENO, 0) < 0) {
+        return fail_errno(errno, "replace standard input");
     }
     return {};
 }

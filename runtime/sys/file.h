@@ -55,6 +55,11 @@ struct FileStatus {
 
 [[nodiscard]] Result<void> write_all(BorrowedFd file, std::string_view text);
 
+// A file in memory with `text` in it, to be read from its beginning: memfd_create(2).
+[[nodiscard]] Result<UniqueFd> memory_file(std::string_view text);
+// Makes `file` standard input, for this process and for what it becomes: dup2(2).
+[[nodiscard]] Result<void> make_standard_input(BorrowedFd file);
+
 // `text` on stderr, but not into something opened for appending: crun opens any file of the host that the annotation
 // run.oci.hooks.stderr names that way, and what we say quotes what a tenant wrote. Such a file could be a script.
 void write_to_stderr(std::string_view text);

@@ -156,4 +156,9 @@ Result<Outcome> run_program(const std::vector<std::string>& arguments, Milliseco
     return outcome;
 }
 
+Error become_program(const std::string& path, std::span<char*> arguments) {
+    static_cast<void>(call(SYS_execve, path.c_str(), arguments.data(), environ));
+    return fail_errno(errno, "execute " + path).error();
+}
+
 } // namespace bulkhead::sys

@@ -5,6 +5,7 @@
 #include "runtime/base/error.h"
 
 #include <chrono>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ namespace bulkhead::sys {
 
 // nanosleep(2); a signal cuts it short.
 void pause(std::chrono::milliseconds length);
+
+// execve(2), with this process's environment: returns only where it fails. `arguments` ends with a null.
+[[nodiscard]] Error become_program(const std::string& path, std::span<char*> arguments);
 
 struct Outcome {
     int status = 0;     // exit status; -1 where a signal ended it

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/shim/preparation.h"
+
+#include "runtime/base/quantity.h"
+#include "runtime/ledger/release.h"
+#include "runtime/oci/confinement.h"
+#include "runtime/oci/engine_words.h"
+#include "runtime/oci/spec.h"
+#include "runtime/policy/guard.h"
+#include "runtime/policy/outlook.h"
+#include "runtime/policy/precedence.h"
+#include "runtime/resources/layer.h"
+#include "runtime/shim/guard.h"
+#include "runtime/shim/limits_edit.h"
+#include "runtime/shim/spec_edit.h"
+#include "runtime/sys/cgroup.h"
+#include "runtime/sys/file.h"
+#include "runtime/sys/namespace.h"
+#include "runtime/sys/path.h"
+#include "runtime/sys/procfs.h"
+
+#include <algorithm>
+#include <limits>
+#include <unistd.h>
+#include <utility>
+
+namespace bulkhead::shim {
+
+// Which container, as its bundle has it.
+struct Preparation::Subject {
+    const Invocation& invocation;
+    std::string id;
+    std::string bundle;
+    std::string config; // the path of config.json, and
+    std::string text;   // what is in it
+    oci::Spec spec;
+    oci::Confinement confinement;
+    policy::Asking asking;
+    sys::Process process; // this one, which the runtime will be
+};
+
+namespace {
+
+bool names_us(std::string_view text) { return text.contains(oci::our_prefix); }
+
+// Who is not root on the node cannot have walls; he who asks for none misses none.
+Result<bool> may_work(std::string_view text) {
+    TRY_ASSIGN(const auto real, sys::is_real_root());
+    if (!real && names_us(text)) {
+        return fail(Code::unsupported, "bulkhead needs root on the node and cannot serve a rootless engine; run the "
+                                       "container as root, or without io.bulkhead. annotations");
+    }
+    return real;
+}
+
+Result<resources::Layer> find_layer(const oci::Spec& spec, const sys::Process& process) {
+    TRY_ASSIGN(const auto root,
+               in_context("container root", sys::open_at(sys::working_directory, spec.root, O_PATH | O_DIRECTORY)));
+    return resources::Layer::find(root.borrow(), process);
+}
+
+bool names_disk(const oci::Annotation& annotation) {
+    return annotation.key.starts_with("io.bulkhead.disk-"); // of whichever container of the pod
+}
+
+bool has_disk_default(const policy::Config& config) {
+    const auto has = [](const policy::Terms& terms) {
+        return terms[oci::Key::disk_size].has_value() || terms[oci::Key::disk_inodes].has_value();
+    };
+    return has(config.defaults) ||
+           std::ranges::any_of(config.rules, [&](const policy::Rule& rule) { return has(rule.defaults); });
+}
+
+Result<void> tolerate(Error error, const policy::OnError& on_error, const Journal& journal) {
+    const bool verdict = error.code == Code::not_allowed || error.code == Code::invalid_annotation;
+    if (verdict || !on_error.warns(oci::Resource::disk)) {
+        return std::unexpected(std::move(error));
+    }
+    journal.warning("started without: " + error.what);
+    return {};
+}
+
+// "/proc/PID/ns/pid", as engines write it.
+std::optional<sys::ProcessIdentity> owner_of(const std::string& pid_namespace) {
+    constexpr std::string_view begin = "/proc/";
+    constexpr std::string_view end = "/ns/pid";
+    if (!pid_namespace.starts_with(begin) || !pid_namespace.ends_with(end)) {
+        return std::nullopt;
+    }
+    const auto digits = std::string_view(pid_namespace).substr(begin.size());
+    const auto pid = parse_unsigned(digits.substr(0, digits.size() - end.size()));
+    const auto process = pid && *pid <= static_cast<std::uint64_t>(std::numeric_limits<pid_t>::max())
+                             ? sys::Process::open(static_cast<pid_t>(*pid))
+                             : std::unexpected(Error{});
+    return process ? std::optional(process->identity()) : std::nullopt;
+}
+
+// By the receipt of the container that the namespace was made for. The one case in which others' are looked through.
+std::optional<bool> pid_owner_guarded(const oci::Confinement& confinement, const Places& places) {
+    const auto owner = confinement.pid == oci::PidNamespace::joined ? owner_of(confinement.pid_path) : std::nullopt;
+    const auto store = owner ? ledger::Store::open(places.state_dir) : std::unexpected(Error{});
+    if (!store || !*store) {
+        return std::nullopt;
+    }
+    for (const auto& id : (*store)->ids().value_or(std::vector<std::string>{})) {
+        for (const auto& receipt : (*store)->receipts_of(id).value_or(std::vector<ledger::Receipt>{})) {
+            if (receipt.process == *owner) {
+                return receipt.guard && receipt.guard->put_up;
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+// Of the hierarchy that this process is limited by; the container's will be in the same.
+sys::CgroupVersion cgroup_version() {
+    const auto place = sys::find_cgroup(sys::own_cgroup().value_or(""), "memory");
+    return place ? place->version : sys::CgroupVersion::v2;
+}
+
+// Whether nobody can lift the limit that a container with a disk limit would get.
+bool would_hold(policy::GuardQuestion question) {
+    question.disk_limit = true;
+    const auto verdict = policy::judge_guard(question);
+    return verdict.put_up && !verdict.escapable;
+}
+
+} // namespace
+
+Result<Preparation> Preparation::make(const Invocation& invocation, Dialect dialect, const Places& places,
+                                      policy::ConfigReading reading, const Journal& journal) {
+    Preparation preparation;
+    TRY_ASSIGN(auto bundle, bundle_directory(invocation, dialect));
+    auto config = invocation.config.empty() ? bundle + "/config.json" : invocation.config;
+    TRY_ASSIGN(auto text, oci::read_config(config));
+    if (!names_us(text) && !reading.config.has_defaults()) {
+        return preparation;
+    }
+    TRY_ASSIGN(const auto can, may_work(text));
+    if (!can) {
+        return preparation;
+    }
+    if (!invocation.certain) {
+        return fail(Code::unsupported,
+                    "the runtime's command line has an option that is not known, so that it cannot be "
+                    "told which container it is about");
+    }
+    preparation.hook_ = reading.config.runtime.hook;
+    TRY_ASSIGN(auto spec, in_context(config, oci::parse_spec(text, bundle)));
+    TRY_ASSIGN(auto confinement, oci::read_confinement(text));
+    TRY_ASSIGN(auto asking, policy::read_asking(spec, invocation.id, bundle));
+    TRY_ASSIGN(auto process, sys::Process::open(::getpid()));
+    const Subject subject{.invocation = invocation,
+                          .id = invocation.id,
+                          .bundle = std::move(bundle),
+                          .config = std::move(config),
+                          .text = std::move(text),
+                          .spec = std::move(spec),
+                          .confinement = std::move(confinement),
+                          .asking = std::move(asking),
+                          .process = std::move(process)};
+    auto prepared = preparation.prepare(subject, places, std::move(reading), journal);
+    if (!prepared) {
+        static_cast<void>(preparation.undo());
+        return std::unexpected(std::move(prepared).error());
+    }
+    return preparation;
+}
+
+Result<void> Preparation::prepare(const Subject& subject, const Places& places, policy::ConfigReading reading,
+                                  const Journal& journal) {
+    TRY_ASSIGN(const auto ram, sys::total_ram());
+    policy::GuardQuestion question{
+        .mode = reading.config.disk.guard,
+        .confinement = subject.confinement,
+        .there_is_one = has_guard(),
+        .restore = subject.invocation.command == Command::restore,
+        .disk_limit = false,
+        .pod_has_disk_key = std::ranges::any_of(subject.spec.annotations, names_disk),
+        .disk_default = has_disk_default(reading.config),
+        .pid_owner_guarded = pid_owner_guarded(subject.confinement, places),
+    };
+    TRY_ASSIGN(const auto outlook, policy::look_ahead(subject.asking.request, std::move(reading),
+                                                      {.engine = subject.asking.engine,
+                                                       .ram = Bytes{ram},
+                                                       .guarded = would_hold(question),
+                                                       .sys_admin = subject.spec.may_have_sys_admin}));
+    question.disk_limit = outlook && outlook->plan.disk();
+    const auto verdict = policy::judge_guard(question);
+    guard_ = {.put_up = verdict.put_up, .escapable = verdict.escapable.value_or("")};
+    if (!outlook && !verdict.put_up) {
+        return {};
+    }
+    TRY_ASSIGN(const auto lives, start_receipt(subject, places));
+    if (lives) {
+        return {};
+    }
+    if (outlook && outlook->plan.disk()) {
+        TRY(limit_disk(subject, *outlook, journal));
+    }
+    TRY(entry_->write(receipt_));
+    if (disk_) {
+        TRY(put_up_disk(*outlook, journal));
+    }
+    return edit(subject, outlook);
+}
+
+// True: a container of this id and bundle lives, and all that is its own stays as it is. What a dead one left is given
+// back first.
+Result<bool> Preparation::start_receipt(const Subject& subject, const Places& places) {
+    TRY_ASSIGN(const auto store, ledger::Store::open_or_make(places.state_dir));
+    TRY_ASSIGN(auto entry, store.entry(subject.id, subject.bundle));
+    TRY_ASSIGN(const auto earlier, entry.read());
+    TRY_ASSIGN(const auto alive, earlier ? ledger::is_alive(*earlier) : Result<bool>(false));
+    if (alive) {
+        return true;
+    }
+    TRY_ASSIGN(receipt_.boot_id, sys::boot_id());
+    receipt_.id = subject.id;
+    receipt_.bundle = subject.bundle;
+    receipt_.process = subject.process.identity();
+    receipt_.phase = ledger::Phase::prepared;
+    receipt_.guard = guard_;
+    disks_ = std::make_unique<ledger::DiskRecords>(places.disk_dir, places.state_dir, receipt_);
+    if (earlier) {
+        ledger::SegmentRecords segments(places.state_dir);
+        TRY(in_context("what an earlier container of this id left", ledger::release(*earlier, *disks_, segments)));
+    }
+    entry_ = std::move(entry);
+    return false;
+}
+
+// createRuntime will try again what is left out here, and find the same.
+Result<void> Preparation::limit_disk(const Subject& subject, const policy::Outlook& outlook, const Journal& journal) {
+    const auto& setting = resources::disk_setting(outlook.plan);
+    auto layer = find_layer(subject.spec, subject.process);
+    auto limit = layer ? resources::DiskLimit::prepare(*std::move(layer),
+                                                       resources::disk_request(outlook.plan, subject.spec, subject.id),
+                                                       outlook.config.disk, *disks_)
+                       : std::unexpected(std::move(layer).error());
+    if (!limit) {
+        return tolerate(setting.explain(std::move(limit).error()), outlook.config.on_error, journal);
+    }
+    disk_ = *std::move(limit);
+    const auto& hold = disk_->record();
+    receipt_.disk = {.filesystem = hold.filesystem, .id = hold.id, .upper = hold.upper};
+    return {};
+}
+
+Result<void> Preparation::put_up_disk(const policy::Outlook& outlook, const Journal& journal) {
+    auto limited = disk_->apply(*disks_);
+    if (limited) {
+        return {};
+    }
+    TRY(tolerate(resources::disk_setting(outlook.plan).explain(std::move(limited).error()), outlook.config.on_error,
+                 journal));
+    TRY(disk_->undo(*disks_));
+    disk_.reset();
+    receipt_.disk.reset();
+    return entry_->write(receipt_);
+}
+
+Result<void> Preparation::edit(const Subject& subject, const std::optional<policy::Outlook>& outlook) {
+    SpecEdit edit;
+    if (outlook) {
+        edit = limits_edit(
+            *outlook,
+            {.words = oci::read_engine_words(subject.text), .spec = subject.spec, .cgroups = cgroup_version()});
+    }
+    edit.hook = hook_;
+    TRY_ASSIGN(const auto text, edit_spec(subject.text, edit));
+    return text == subject.text ? Result<void>{} : replace_config(subject.config, text);
+}
+
+Result<void> Preparation::undo() {
+    Result<void> undone;
+    if (disk_) {
+        undone = disk_->undo(*disks_);
+    }
+    if (undone && entry_) {
+        undone = entry_->remove();
+    }
+    entry_.reset();
+    return undone;
+}
+
+} // namespace bulkhead::shim

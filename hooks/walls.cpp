@@ -2,6 +2,7 @@
 #include "hooks/walls.h"
 
 #include "runtime/base/quantity.h"
+#include "runtime/policy/precedence.h"
 #include "runtime/sys/path.h"
 
 namespace bulkhead::hook {
@@ -30,11 +31,6 @@ template <typename Value, typename Into>
 Result<void> keep(Result<Value> result, Into& into) {
     TRY_ASSIGN(into, std::move(result));
     return {};
-}
-
-// An error that says what the node does not allow, or that the request is none, is not one of a wall.
-bool is_verdict(const Error& error) {
-    return error.code == Code::not_allowed || error.code == Code::invalid_annotation;
 }
 
 // tmpfs pages are charged to the cgroup of whoever touches them first: past the memory limit a write to /dev/shm or a
@@ -109,7 +105,7 @@ Result<void> Walls::prepare_disk(const policy::Plan& plan, const Container& cont
 }
 
 Result<void> Walls::tolerate(oci::Resource resource, Result<void> done) {
-    if (done || is_verdict(done.error()) || !config_->on_error.warns(resource)) {
+    if (done || !policy::may_start_without(resource, done.error(), config_->on_error)) {
         return done;
     }
     left_out_.push_back({.resource = resource, .reason = std::move(done).error().what});

@@ -13,6 +13,12 @@ struct Bytes {
     auto operator<=>(const Bytes&) const = default;
 };
 
+// To whole pages.
+[[nodiscard]] constexpr Bytes round_up(Bytes size, Bytes page) {
+    return Bytes{(size.value + page.value - 1) / page.value * page.value};
+}
+[[nodiscard]] constexpr Bytes round_down(Bytes size, Bytes page) { return Bytes{size.value / page.value * page.value}; }
+
 // A number of things: processes, inodes.
 struct Count {
     std::uint64_t value = 0;

@@ -60,20 +60,22 @@ Result<std::string> optional_string(const JsonObject& object, std::string_view k
     return value ? value->string() : Result<std::string>("");
 }
 
-// runc and crun ignore the type of a mount with one of these options.
-Result<bool> is_bind(const JsonObject& mount) {
-    const auto value = mount.find("options");
+// runc and crun ignore the type of a mount with "bind" or "rbind".
+Result<void> read_options(const JsonObject& object, MountEntry& mount) {
+    constexpr std::string_view size = "size=";
+    const auto value = object.find("options");
     if (!value) {
-        return false;
+        return {};
     }
     TRY_ASSIGN(const auto options, value->array());
     for (const auto& element : options) {
         TRY_ASSIGN(const auto option, element.string());
-        if (option == "bind" || option == "rbind") {
-            return true;
+        mount.bind = mount.bind || option == "bind" || option == "rbind";
+        if (option.starts_with(size)) {
+            mount.size = option.substr(size.size());
         }
     }
-    return false;
+    return {};
 }
 
 // Mounts are made in order: the last one on a place counts, and one on /dev or / covers what was on /dev/shm before.
@@ -100,7 +102,10 @@ Result<void> read_mounts(const JsonObject& config, Spec& spec) {
             spec.binds.push_back(mount.source);
         }
         const bool tmpfs = mount.kind == MountKind::tmpfs;
-        take_mount(spec, mount.place, SpecMount{.kind = mount.kind, .source = tmpfs ? "" : std::move(mount.source)});
+        take_mount(spec, mount.place,
+                   SpecMount{.kind = mount.kind,
+                             .source = tmpfs ? "" : std::move(mount.source),
+                             .size = tmpfs ? std::move(mount.size) : ""});
     }
     return {};
 }
@@ -167,7 +172,7 @@ Result<MountEntry> read_mount(const JsonValue& entry) {
     mount.place = normal(destination);
     TRY_ASSIGN(const auto type, optional_string(object, "type"));
     TRY_ASSIGN(mount.source, optional_string(object, "source"));
-    TRY_ASSIGN(mount.bind, is_bind(object));
+    TRY(read_options(object, mount));
     mount.kind = type == "tmpfs" && !mount.bind ? MountKind::tmpfs : MountKind::foreign;
     return mount;
 }

@@ -24,7 +24,8 @@ enum class MountKind {
 
 struct SpecMount {
     MountKind kind = MountKind::none;
-    std::string source; // of a foreign one: its path on the host
+    std::string source;    // of a foreign one: its path on the host
+    std::string size = {}; // NOLINT(readability-redundant-member-init): of a tmpfs, its option "size=", as written
 };
 
 class JsonValue;
@@ -35,6 +36,7 @@ struct MountEntry {
     MountKind kind = MountKind::foreign;
     bool bind = false; // by its options: then its type does not count
     std::string source;
+    std::string size; // its option "size=", as written
 };
 
 [[nodiscard]] Result<MountEntry> read_mount(const JsonValue& entry);

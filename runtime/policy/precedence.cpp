@@ -15,4 +15,9 @@ bool engines_stays(const oci::Setting& setting, const CgroupConfig& config, std:
     return may_raise ? engines == wanted : engines && *engines <= wanted;
 }
 
+bool may_start_without(oci::Resource resource, const Error& error, const OnError& config) {
+    const bool verdict = error.code == Code::not_allowed || error.code == Code::invalid_annotation;
+    return !verdict && config.warns(resource);
+}
+
 } // namespace bulkhead::policy

@@ -89,9 +89,8 @@ Result<CgroupPlace> own_place(const std::string& container_text, const std::stri
 } // namespace
 
 std::uint64_t as_kernel_keeps_it(const Setting& setting) {
-    const auto page = sys::page_size().value;
     const bool bytes = oci::info_of(setting.key).type == oci::ValueType::bytes;
-    return bytes ? setting.value / page * page : setting.value;
+    return bytes ? round_down(Bytes{setting.value}, sys::page_size()).value : setting.value;
 }
 
 Result<void> check_version(const Setting& setting, CgroupVersion version) {

@@ -20,8 +20,6 @@ Count inodes_for(Bytes size) {
     return Count{std::max(least, size.value / 4096)};
 }
 
-Bytes round_up(Bytes size, Bytes page) { return Bytes{(size.value + page.value - 1) / page.value * page.value}; }
-
 std::string octal(mode_t mode) {
     std::string digits;
     for (; mode != 0 || digits.empty(); mode /= 8) {

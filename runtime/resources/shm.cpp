@@ -44,12 +44,15 @@ Result<void> require_tmpfs(const sys::MountInfo& mount) {
                                  : unsupported("/dev/shm is a volume, not a tmpfs; remove the mount on /dev/shm");
 }
 
-Result<void> require_containers_own_kind(BorrowedFd root, const Container& container, const sys::Place& place) {
+Result<void> require_not_hosts(const sys::Place& place) {
     TRY_ASSIGN(const auto host, is_hosts(place, "/dev/shm"));
-    if (host) {
-        return not_allowed("/dev/shm is the host's own; run the container without --ipc=host (hostIPC) or a bind of "
-                           "/dev/shm");
-    }
+    return host ? not_allowed("/dev/shm is the host's own; run the container without --ipc=host (hostIPC) or a bind of "
+                              "/dev/shm")
+                : Result<void>{};
+}
+
+Result<void> require_containers_own_kind(BorrowedFd root, const Container& container, const sys::Place& place) {
+    TRY(require_not_hosts(place));
     const auto& word = container.spec.dev_shm;
     if (word.kind == oci::MountKind::tmpfs) {
         TRY_ASSIGN(const auto found, survey_place(container, place));
@@ -61,10 +64,10 @@ Result<void> require_containers_own_kind(BorrowedFd root, const Container& conta
     return require_engines_shm(mount);
 }
 
-// In Kubernetes the engine makes one for the pod; elsewhere containers that join another's IPC namespace get its.
-bool is_shared(const Container& container) {
-    return container.spec.dev_shm.kind == oci::MountKind::foreign &&
-           (container.engine.family != oci::Family::none || container.spec.ipc != oci::IpcNamespace::own);
+Result<void> require_one_size(const oci::Setting& size, const Container& container) {
+    return size.for_one_container && is_shm_shared(container.spec, container.engine)
+               ? unsupported("/dev/shm is shared by the pod, so it has one size; use the key without /CONTAINER")
+               : Result<void>{};
 }
 
 Result<void> check_size(const sys::TmpfsUse& use, Bytes size) {
@@ -78,8 +81,6 @@ Result<void> check_size(const sys::TmpfsUse& use, Bytes size) {
     }
     return {};
 }
-
-Bytes round_up(Bytes size, Bytes page) { return Bytes{(size.value + page.value - 1) / page.value * page.value}; }
 
 // The directory that a tmpfs is to be mounted in: the container's /dev, a directory of its root or the tmpfs that the
 // runtime made there. Anything else is somebody's volume. Nor a mount whose peers would see the new one as well.
@@ -101,7 +102,34 @@ Result<UniqueFd> open_parent(BorrowedFd root, const Container& container) {
     return parent;
 }
 
+// Of what is bound as a whole all is known; of a directory in it, which becomes a mount's root by being bound, whether
+// it is the host's.
+Result<void> foresee(const oci::Setting& size, const Container& here, BorrowedFd source) {
+    TRY_ASSIGN(const auto place, sys::place_of(source));
+    if (!place.mount_root) {
+        return require_not_hosts(place);
+    }
+    TRY(require_containers_own_kind(source, here, place));
+    return require_one_size(size, here);
+}
+
 } // namespace
+
+// In Kubernetes the engine makes one for the pod; elsewhere containers that join another's IPC namespace get its.
+bool is_shm_shared(const oci::Spec& spec, const oci::Engine& engine) {
+    return spec.dev_shm.kind == oci::MountKind::foreign &&
+           (engine.family != oci::Family::none || spec.ipc != oci::IpcNamespace::own);
+}
+
+Result<void> foresee_shm(const oci::Setting& size, const Container& here) {
+    if (here.spec.dev_shm.kind != oci::MountKind::foreign || size.is_default()) {
+        return {};
+    }
+    const auto opened = sys::open_at(sys::working_directory, here.spec.dev_shm.source, O_PATH | O_DIRECTORY);
+    auto foreseen = opened ? foresee(size, here, opened->borrow()) : Result<void>{};
+    const bool told = foreseen || foreseen.error().code == Code::system; // the engine has yet to mount it
+    return told ? Result<void>{} : std::unexpected(size.explain(std::move(foreseen).error()));
+}
 
 Result<Shm> Shm::look(const oci::Setting& size, const Container& container) {
     TRY_ASSIGN(const auto root, open_root(container));
@@ -129,10 +157,8 @@ Result<Shm> Shm::look(const oci::Setting& size, const Container& container) {
         shm.notes_.push_back(size.explain(std::move(own).error()).what);
         return shm;
     }
-    shm.record_.shared = is_shared(container);
-    if (shm.record_.shared && size.for_one_container) {
-        return unsupported("/dev/shm is shared by the pod, so it has one size; use the key without /CONTAINER");
-    }
+    shm.record_.shared = is_shm_shared(container.spec, container.engine);
+    TRY(require_one_size(size, container));
     TRY_ASSIGN(const auto use, sys::tmpfs_use(opened->borrow()));
     const bool small_enough = use.size.value != 0 && use.size <= round_up(Bytes{size.value}, use.page);
     if (size.is_default() && small_enough) {

@@ -63,6 +63,13 @@ private:
     std::vector<std::string> notes_;
 };
 
+// What can be told before there is a container of a /dev/shm that is bound from the host: an error that prepare() will
+// have. `here` is the container but for its process, which is one that sees the host's mounts.
+[[nodiscard]] Result<void> foresee_shm(const oci::Setting& size, const Container& here);
+
+// Whether /dev/shm is everyone's in a pod.
+[[nodiscard]] bool is_shm_shared(const oci::Spec& spec, const oci::Engine& engine);
+
 // Gives the old size back after the container is gone, if what is mounted at the recorded source is still that tmpfs
 // with the size that we gave it. Nothing to do is success.
 [[nodiscard]] Result<void> release_shm(const ShmRecord& record);

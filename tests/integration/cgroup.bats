@@ -17,16 +17,6 @@ bundle_without_limits() { # [KEY VALUE]...
     done
 }
 
-require_version_1() { [[ $(cgroup_version) == 1 ]] || skip_because "limits are on cgroup v2 here"; }
-
-# Asked of a container's cgroup, as the root of the hierarchy has no such file on v2.
-require_swap_accounting() {
-    local directory
-    directory=$(cgroup_directory memory "$1")
-    [[ -e $directory/memory.memsw.limit_in_bytes || -e $directory/memory.swap.max ]] ||
-        skip_because "this kernel does not account swap"
-}
-
 @test "memory-max and pids-max hold" {
     bundle_without_limits memory-max 64Mi pids-max 20
     container_start

@@ -30,6 +30,8 @@
 #   expect_refused_like CODE REGEX   the same, where the line is not known to the letter
 #   cgroup_value FILE [PID]     what a cgroup v2 file says of it, on v1 and hybrid as well: bytes, a count or "max"
 #   cgroup_version              1 (hybrid too) or 2: where the container's limits are
+#   require_version_1           skip the test where they are on version 2
+#   require_swap_accounting PID skip it where the kernel does not account the swap of this process's cgroup
 #   runtime ARG...              the runtime itself, with this test's --root
 #
 #   hook_state STATUS [PID]     print the state that a runtime would hand to a hook
@@ -217,6 +219,16 @@ refused_start() { # CODE
 # --- cgroups ---------------------------------------------------------------------------------------------------------
 
 cgroup_version() { if grep -q '^[1-9].*:memory:' /proc/self/cgroup; then echo 1; else echo 2; fi; }
+
+require_version_1() { [[ $(cgroup_version) == 1 ]] || skip_because "limits are on cgroup v2 here"; }
+
+# The root of the hierarchy has no such file on v2.
+require_swap_accounting() { # PID
+    local directory
+    directory=$(cgroup_directory memory "$1")
+    [[ -e $directory/memory.memsw.limit_in_bytes || -e $directory/memory.swap.max ]] ||
+        skip_because "this kernel does not account swap"
+}
 
 cgroup_directory() { # CONTROLLER [PID]
     local path

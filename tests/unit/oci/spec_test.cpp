@@ -324,3 +324,15 @@ TEST_CASE("linux.mountLabel") {
           "a:b:c:s0:c1,c2");
     CHECK(oci::parse_spec(R"({"root":{"path":"/r"},"linux":{}})", "/b")->mount_label.empty());
 }
+
+TEST_CASE("the size of a tmpfs on /dev/shm, as it is written") {
+    const auto size = [](const std::string& options) {
+        return spec_with(R"("mounts":[{"destination":"/dev/shm","type":"tmpfs","options":)" + options + "}]")
+            .dev_shm.size;
+    };
+    CHECK(size(R"(["nosuid","size=65536k"])") == "65536k");
+    CHECK(size(R"(["size=1","mode=1777","size=50%"])") == "50%"); // the kernel takes the last one
+    CHECK(size(R"(["nr_size=5"])") == "");
+    CHECK(size("null") == "");
+    CHECK(size(R"(["bind","size=5"])") == "");
+}

@@ -62,3 +62,17 @@ TEST_CASE("a container that is killed as a whole stays one") {
         CHECK(stays(Key::memory_oom_group, 0, 0, false, allow_raise));
     }
 }
+
+TEST_CASE("what may be left out: where the config says so, and never what is not allowed") {
+    policy::OnError config;
+    const Error missing{.code = Code::unsupported, .number = 0, .what = {}};
+    CHECK(!policy::may_start_without(oci::Resource::disk, missing, config));
+    config.warn[static_cast<std::size_t>(oci::Resource::disk)] = true;
+    for (const auto code : {Code::unsupported, Code::busy, Code::system, Code::internal, Code::malformed_input}) {
+        CHECK(policy::may_start_without(oci::Resource::disk, {.code = code, .number = 0, .what = {}}, config));
+        CHECK(!policy::may_start_without(oci::Resource::shm, {.code = code, .number = 0, .what = {}}, config));
+    }
+    for (const auto code : {Code::not_allowed, Code::invalid_annotation}) {
+        CHECK(!policy::may_start_without(oci::Resource::disk, {.code = code, .number = 0, .what = {}}, config));
+    }
+}

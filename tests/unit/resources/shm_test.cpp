@@ -91,6 +91,18 @@ public:
         findings_.expect_equal(shm ? "prepared" : shm.error().what, size.explain({.what = std::string(what)}).what);
         findings_.expect(shm || shm.error().code == code, "code");
     }
+    // Told or not before there is a container, by a process that has the host's mounts: what is told is what comes.
+    void expect_foreseen(const oci::Setting& size, bool told) const {
+        const auto here = sys::Process::open(::getpid()).value();
+        const auto foreseen = resources::foresee_shm(
+            size, {.id = container.id, .process = here, .spec = container.spec, .engine = container.engine});
+        const auto shm = Shm::prepare(size, container.get());
+        findings_.expect(foreseen.has_value() != told, told ? "not foreseen" : "foreseen");
+        if (!foreseen) {
+            findings_.expect_equal(foreseen.error().what, shm ? "prepared" : shm.error().what);
+            findings_.expect(shm || shm.error().code == foreseen.error().code, "code");
+        }
+    }
     void expect_shm(std::string_view expected) const { findings_.expect_equal(tmpfs_at(root("/dev/shm")), expected); }
 
 private:
@@ -202,6 +214,34 @@ TEST_CASE("shm of a pod has one size and never shrinks (root, mounts of its own)
           }) == "");
 }
 
+TEST_CASE("shm: what is bound from the host tells before there is a container (root, mounts of its own)" *
+          needs_mounts) {
+    auto one = shm_size(8 * mebibyte);
+    one.for_one_container = true;
+    CHECK(in_box([&](Findings&, Box& box) {
+              box.engines_shm();
+              box.expect_foreseen(one, false);
+              box.container.engine.family = oci::Family::containerd;
+              box.expect_foreseen(shm_size(8 * mebibyte), false);
+              box.expect_foreseen(one, true);
+          }) == "");
+    CHECK(in_box([&](Findings&, Box& box) {
+              box.engines_shm("cache");
+              box.expect_foreseen(shm_size(8 * mebibyte), true);
+              box.expect_foreseen(test::by_default(oci::Key::shm_size, mebibyte), false);
+              box.container.spec.dev_shm.source = box.host("/not there");
+              box.expect_foreseen(shm_size(8 * mebibyte), false);
+          }) == "");
+    CHECK(in_box([&](Findings&, Box& box) {
+              box.engines_shm("shm", "/part");
+              box.expect_foreseen(shm_size(8 * mebibyte), false); // seen on the container alone
+          }) == "");
+    CHECK(in_box([&](Findings&, Box& box) {
+              box.own_shm();
+              box.expect_foreseen(one, false);
+          }) == "");
+}
+
 TEST_CASE("shm that is the host's own is never touched (root, mounts of its own, a tmpfs on /dev/shm)" *
           doctest::skip(!test::can_mount_privately() || hosts_size() == "none")) {
     CHECK(in_box([](Findings& findings, Box& box) {
@@ -212,6 +252,7 @@ TEST_CASE("shm that is the host's own is never touched (root, mounts of its own,
                   box.expect_refusal(shm_size(8 * mebibyte), Code::not_allowed,
                                      "/dev/shm is the host's own; run the container without --ipc=host (hostIPC) or a "
                                      "bind of /dev/shm");
+                  box.expect_foreseen(shm_size(8 * mebibyte), kind == MountKind::foreign);
                   findings.expect_equal(hosts_size(), before);
               }
           }) == "");

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/base/line.h"
+#include "runtime/cli/command.h"
+#include "runtime/cli/explanation.h"
+#include "runtime/cli/explanation_output.h"
+#include "runtime/cli/output.h"
+#include "runtime/oci/state.h"
+#include "runtime/policy/config_file.h"
+#include "runtime/resources/shm.h"
+#include "runtime/sys/file.h"
+#include "runtime/sys/procfs.h"
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace bulkhead::cli {
+
+namespace {
+
+constexpr std::size_t longest_state = 1UL << 20U; // the hook's
+
+struct Asked {
+    std::string bundle;
+    std::string state;
+    std::string id;
+};
+
+// Engines call a bundle's directory, or the one above "userdata", after the container.
+std::string id_of_bundle(const std::filesystem::path& bundle) {
+    return (bundle.filename() == "userdata" ? bundle.parent_path() : bundle).filename().string();
+}
+
+Result<Subject> subject_of_bundle(const Asked& asked) {
+    auto bundle = std::filesystem::absolute(asked.bundle).lexically_normal();
+    if (!bundle.has_filename()) {
+        bundle = bundle.parent_path(); // it ended in a slash
+    }
+    auto id = asked.id.empty() ? id_of_bundle(bundle) : asked.id;
+    if (!oci::is_container_id(id)) {
+        return fail(Code::malformed_input, in_quotes(id) + " is not a container id; say which with --id");
+    }
+    return Subject{.id = std::move(id), .bundle = bundle.string(), .named = std::nullopt};
+}
+
+Result<std::string> read_state_text(const std::string& path) {
+    if (path == "-") {
+        return sys::read_all(BorrowedFd(STDIN_FILENO), longest_state);
+    }
+    TRY_ASSIGN(const auto file, sys::open_at(sys::working_directory, path, O_RDONLY | O_NOCTTY));
+    return in_context(path, sys::read_all(file.borrow(), longest_state));
+}
+
+Result<Ground> look_at(const std::string& bundle) {
+    const auto path = bundle + "/config.json";
+    TRY_ASSIGN(const auto text, oci::read_config(path));
+    Ground ground;
+    TRY_ASSIGN(ground.spec, in_context(path, oci::parse_spec(text, bundle)));
+    ground.words = oci::read_engine_words(text);
+    TRY_ASSIGN(const auto ram, sys::total_ram());
+    ground.ram = Bytes{ram};
+    TRY_ASSIGN(const auto cgroup, sys::own_cgroup());
+    const auto place = sys::find_cgroup(cgroup, "memory");
+    ground.cgroups = place ? place->version : sys::CgroupVersion::v2;
+    return ground;
+}
+
+// What can be told of /dev/shm by what is bound there.
+void look_at_shm(Explanation& explanation, const Ground& ground) {
+    const auto self = sys::Process::open(::getpid());
+    if (explanation.verdict != Verdict::limits || !explanation.plan.shm_size || !self) {
+        return;
+    }
+    auto foreseen = resources::foresee_shm(
+        *explanation.plan.shm_size,
+        {.id = explanation.subject.id, .process = *self, .spec = ground.spec, .engine = *explanation.engine});
+    if (!foreseen) {
+        take_failure(explanation, oci::Resource::shm, oci::Key::shm_size, std::move(foreseen).error());
+    }
+}
+
+Explanation explain_subject(const Subject& subject, const std::string& config) {
+    const auto reading = policy::read_config(config);
+    const auto ground = look_at(subject.bundle);
+    if (!ground) {
+        return explain_unread(subject, ground.error(), reading);
+    }
+    auto explanation = explain(subject, *ground, reading);
+    look_at_shm(explanation, *ground);
+    return explanation;
+}
+
+Explanation explain_state(const std::string& text, const std::string& config) {
+    const auto state = oci::parse_state(text);
+    const bool named = text.contains(oci::our_prefix);
+    return state ? explain_subject({.id = state->id, .bundle = state->bundle, .named = named}, config)
+                 : explain_unread({.id = {}, .bundle = {}, .named = named}, state.error(), policy::read_config(config));
+}
+
+Result<Explanation> explain_asked(const Asked& asked, const std::string& config) {
+    if (!asked.state.empty()) {
+        TRY_ASSIGN(const auto text, read_state_text(asked.state));
+        return explain_state(text, config);
+    }
+    TRY_ASSIGN(const auto subject, subject_of_bundle(asked));
+    return explain_subject(subject, config);
+}
+
+int run(const Options& options, const Asked& asked) {
+    const auto explanation = explain_asked(asked, options.config);
+    if (!explanation) {
+        fmt::print(stderr, "{}\n", report_line("explain", explanation.error().what));
+        return something_wrong;
+    }
+    if (options.output == "json") {
+        print_json(json_of(*explanation));
+    } else {
+        for (const auto& line : lines_of(*explanation)) {
+            print_line(line);
+        }
+    }
+    return explanation->verdict == Verdict::refused ? something_wrong : done;
+}
+
+} // namespace
+
+void add_explain(CLI::App& app, const Options& options, int& status) {
+    auto* command = app.add_subcommand("explain", "Say what would be done for a container and why, and do nothing");
+    const auto asked = std::make_shared<Asked>();
+    auto* which = command->add_option_group("which", "Which container");
+    auto* bundle = which->add_option("--bundle", asked->bundle, "By its bundle")->type_name("DIR");
+    which
+        ->add_option("--state", asked->state,
+                     R"(By the state that its runtime writes to a hook; "-" is standard input)")
+        ->type_name("FILE");
+    which->require_option(1);
+    command->add_option("--id", asked->id, "Its id, where the bundle's name is another")
+        ->type_name("ID")
+        ->needs(bundle);
+    command->callback([&options, &status, asked] { status = run(options, *asked); });
+}
+
+} // namespace bulkhead::cli

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cli/explanation_output.h"
+
+#include "support/node_config.h"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+#include <string>
+
+using namespace bulkhead;
+using cli::Ground;
+using Json = nlohmann::ordered_json;
+using oci::Key;
+
+namespace {
+
+constexpr std::uint64_t mebibyte = 1U << 20U;
+
+policy::ConfigReading reading_of(const std::string& config) {
+    auto read = test::read_config_text(config);
+    return {.config = std::move(read.config), .files = {"FILE"}, .problems = std::move(read.problems)};
+}
+
+void ask(Ground& ground, const std::string& name, const std::string& value) {
+    ground.spec.annotations.push_back({.key = "io.bulkhead." + name, .value = value});
+}
+
+cli::Explanation explain(const Ground& ground, const std::string& config) {
+    return cli::explain({.id = "c1", .bundle = "/bundle", .named = {}}, ground, reading_of(config));
+}
+
+std::string text_of(const cli::Explanation& explanation) {
+    std::string text;
+    for (const auto& line : cli::lines_of(explanation)) {
+        text.append(line).append("\n");
+    }
+    return text;
+}
+
+// One of everything.
+cli::Explanation everything() {
+    Ground ground;
+    ground.ram = Bytes{8ULL << 30U};
+    ground.spec.dev_shm = {.kind = oci::MountKind::tmpfs, .source = "", .size = "64m"};
+    ground.spec.annotations = {{.key = "io.kubernetes.cri.sandbox-namespace", .value = "prod"},
+                               {.key = "io.kubernetes.cri.container-name", .value = "web"}};
+    ground.words.limits[static_cast<std::size_t>(Key::memory_max)] = 32 * mebibyte;
+    ground.words.limits[static_cast<std::size_t>(Key::memory_swap_max)] = 0;
+    ground.words.binds = {{.destination = "/etc/hosts", .source = "/run/hosts", .read_only = false}};
+    ask(ground, "shm-size", "16Mi");
+    ask(ground, "memory-max", "64Mi");
+    ask(ground, "memory-oom-group", "true");
+    ask(ground, "disk-size/web", "1Gi");
+    ask(ground, "segment.x", "path=/mnt/x size=1Mi inodes=50 ro");
+    ask(ground, "segment.feed", "path=/feed");
+    return explain(ground, R"({"max":{"shm-size":"4Gi","segments-total":"1Gi"},"defaults":{"pids-max":4096},
+        "rules":[{"namespace":"prod","max":{"disk-size":"2Gi"}}],"on-error":{"disk":"warn"},
+        "segments":{"feed":{"writers":["*"],"keep":true}}})");
+}
+
+} // namespace
+
+TEST_CASE("as lines") {
+    CHECK(text_of(everything()) == R"(container         c1, bundle /bundle; web in namespace prod, as containerd says
+node config       FILE
+rule              rules[0] in FILE
+
+shm-size          16Mi       io.bulkhead.shm-size="16Mi"; in place of the engine's 64Mi; at most 4Gi (max.shm-size in FILE)
+memory-max        32Mi       io.bulkhead.memory-max="64Mi"; kept at the engine's 32Mi
+memory-high       -
+memory-low        -          may not be asked for: the node config has no maximum for it
+memory-swap-max   0          the engine's
+memory-oom-group  true       io.bulkhead.memory-oom-group="true"; in place of the engine's false
+pids-max          4096       defaults.pids-max="4096" in FILE
+disk-size         1Gi        io.bulkhead.disk-size/web="1Gi"; at most 2Gi (rules[0].max.disk-size in FILE)
+disk-inodes       -          limited by disk-size, as the file system has it (disk.implied-inodes)
+segment x         1Mi        at /mnt/x: k8s/prod/x; io.bulkhead.segment.x="path=/mnt/x size=1Mi inodes=50 ro"; read-only; 50 inodes; at most 4Gi (half of the node's RAM); all of k8s/prod together at most 1Gi (max.segments-total in FILE)
+segment feed      -          at /feed: node/feed; io.bulkhead.segment.feed="path=/feed"; as large as its members made it; declared in the node config; stays when its last member has gone; at most 4Gi (half of the node's RAM)
+
+disk guard        auto: not behind it, as the shim is not in this version; the limit stops accidents, not attackers
+not counted       /etc/hosts (bound from /run/hosts)
+not counted       what the engine keeps of its output
+on-error          shm fail, cgroup fail, disk warn, segments fail
+when it starts    cgroup: that the container has one of its own, what it uses by then, and what limits the engine set otherwise than by config.json
+when it starts    shm: what is mounted on /dev/shm, and how much it holds
+when it starts    segments: the places in the image, and what the members before it agreed on
+when it starts    disk: the overlay, its file system and that one's project quotas, what the layer holds, and the engine's own limits on it, which are never loosened
+)");
+}
+
+TEST_CASE("as JSON: sizes and counts are integers, and the members are always there") {
+    const auto json = cli::json_of(everything());
+    CHECK(json["container"] == Json::parse(R"({"id":"c1","bundle":"/bundle","engine":"containerd","namespace":"prod",
+        "name":"web","sandbox":false})"));
+    CHECK(json["config"] == Json::parse(R"({"files":["FILE"],"sound":true})"));
+    CHECK(json["rule"] == Json::parse(R"({"file":"FILE","path":"rules[0]"})"));
+    CHECK(json["verdict"] == "limits");
+    CHECK(json["refusal"].is_null());
+    CHECK(json["keys"].size() == oci::key_count - 1);
+    CHECK(json["keys"][0] == Json::parse(R"({"key":"shm-size","value":16777216,"effect":"set",
+        "asked":{"text":"16Mi","annotation":"io.bulkhead.shm-size"},"engine":67108864,
+        "maximum":{"value":4294967296,"origin":"max.shm-size in FILE"},"note":""})"));
+    CHECK(json["keys"][1]["effect"] == "kept");
+    CHECK(json["keys"][2] == Json::parse(R"({"key":"memory-high","value":null,"effect":"none","asked":null,
+        "engine":null,"maximum":null,"note":""})"));
+    CHECK(json["keys"][5]["value"] == true);
+    CHECK(json["keys"][6]["asked"] == Json::parse(R"({"text":"4096","file":"FILE","path":"defaults.pids-max"})"));
+    CHECK(json["segments"][0] == Json::parse(R"({"name":"x","place":"k8s/prod/x","path":"/mnt/x","size":1048576,
+        "inodes":50,"readOnly":true,"exec":false,"declared":false,"keep":false,
+        "asked":{"text":"path=/mnt/x size=1Mi inodes=50 ro","annotation":"io.bulkhead.segment.x"},
+        "maximum":{"value":4294967296,"origin":"half of the node's RAM"},
+        "total":{"value":1073741824,"origin":"max.segments-total in FILE"}})"));
+    CHECK(json["disk"] == Json::parse(R"({"guard":"auto","guarded":false,"impliedInodes":true,"accountingOnly":false,
+        "notCounted":[{"destination":"/etc/hosts","source":"/run/hosts","labelled":false}]})"));
+    CHECK(json["onError"] == Json::parse(R"({"shm":"fail","cgroup":"fail","disk":"warn","segments":"fail"})"));
+    CHECK(json["atStart"].size() == 4);
+}
+
+TEST_CASE("a refusal: its code, and the hook's line as the last one") {
+    Ground ground;
+    ask(ground, "shm-size", "512m");
+    const auto refused = explain(ground, R"({"disks":{}})");
+    const std::string line =
+        R"(bulkhead: c1: io.bulkhead.shm-size="512m": "m" is milli in Kubernetes and MiB in docker; )"
+        "write 512Mi or 536870912";
+    CHECK(text_of(refused) == "container         c1, bundle /bundle; outside of Kubernetes (@local)\n"
+                              "node config       FILE; bad, see bulkhead check-config\n"
+                              "refused           64\n" +
+                                  line + "\n");
+    const auto json = cli::json_of(refused);
+    CHECK(json["verdict"] == "refused");
+    CHECK(json["refusal"] == Json{{"code", 64}, {"line", line}});
+    for (const std::string list : {"keys", "segments", "atStart"}) {
+        CHECK(json[list] == Json::array());
+    }
+    CHECK(json["disk"].is_null());
+    CHECK(json["onError"].is_null());
+    CHECK(json.size() == cli::json_of(everything()).size());
+}
+
+TEST_CASE("nothing: why") {
+    const auto nothing = cli::explain({.id = "c1", .bundle = "/b", .named = {}}, {}, {});
+    CHECK(text_of(nothing) ==
+          "container         c1, bundle /b; outside of Kubernetes (@local)\n"
+          "node config       none; the built-in defaults are in force\n"
+          "nothing is done   nothing in its state begins with io.bulkhead., and the node config has "
+          "no defaults\n");
+    CHECK(cli::json_of(nothing)["verdict"] == "nothing");
+    CHECK(cli::json_of(nothing)["container"]["namespace"] == "@local");
+}
+
+TEST_CASE("who cannot be told from what a tenant wrote has no namespace here") {
+    Ground ground;
+    ground.spec.annotations = {{.key = "io.kubernetes.cri.sandbox-namespace", .value = "prod"},
+                               {.key = "io.kubernetes.cri-o.Name", .value = "x"}};
+    ask(ground, "pids-max", "5");
+    const auto json = cli::json_of(explain(ground, "{}"));
+    CHECK(json["refusal"]["code"] == 77);
+    CHECK(json["container"] == Json::parse(R"({"id":"c1","bundle":"/bundle","engine":null,"namespace":null,
+        "name":null,"sandbox":false})"));
+}
+
+TEST_CASE("a state that is malformed names no container") {
+    const auto lines =
+        cli::lines_of(cli::explain_unread({}, {.code = Code::malformed_input, .what = "status is missing"}, {}));
+    REQUIRE(lines.size() == 3);
+    CHECK(lines[2] == "bulkhead: status is missing");
+}

@@ -115,12 +115,14 @@ inline std::string to_text(const sys::QuotaLimits& some) {
            std::to_string(some.hard_inodes.value) + " " + std::to_string(some.soft_inodes.value);
 }
 
-inline resources::DiskRequest size_of(std::uint64_t size) { return {.size = Bytes{size}, .inodes = {}, .files = {}}; }
+inline resources::DiskRequest size_of(std::uint64_t size) {
+    return {.size = Bytes{size}, .inodes = {}, .most_inodes = {}, .files = {}};
+}
 inline resources::DiskRequest inodes_of(std::uint64_t inodes) {
-    return {.size = {}, .inodes = Count{inodes}, .files = {}};
+    return {.size = {}, .inodes = Count{inodes}, .most_inodes = {}, .files = {}};
 }
 inline resources::DiskRequest both_of(std::uint64_t size, std::uint64_t inodes) {
-    return {.size = Bytes{size}, .inodes = Count{inodes}, .files = {}};
+    return {.size = Bytes{size}, .inodes = Count{inodes}, .most_inodes = {}, .files = {}};
 }
 
 // Layer "a" of a home, mounted.

@@ -57,7 +57,7 @@ private:
     std::optional<resources::DiskLimit> disk_;
     std::optional<resources::Segments> segments_;
     std::vector<oci::Setting> cgroup_asked_; // and had
-    oci::Setting disk_asked_; // of its two settings the first
+    oci::Setting disk_asked_;                // of its two settings the first
     std::vector<ledger::LeftOut> left_out_;
     Result<void> not_taken_back_; // of a wall that was to be left out: there is no second try, the receipt must stay
 };

@@ -8,6 +8,7 @@
 #include "runtime/sys/tree.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 
 namespace bulkhead::resources {
@@ -243,8 +244,11 @@ Result<void> DiskLimit::undo(DiskBook& book) {
         undone = book.forget(hold_.filesystem, hold_.id);
         told_ = !undone;
     }
-    if (claimed_ && !sys::labels_are_guarded()) {
+    if (claimed_) {
         auto unlabelled = unlabel_all();
+        if (!unlabelled && unlabelled.error().number == ENOTTY && sys::labels_are_guarded()) {
+            unlabelled = {};
+        }
         claimed_ = !unlabelled;
         if (undone) {
             undone = std::move(unlabelled);

@@ -39,8 +39,8 @@ public:
 
     // Who was last known to have the id; nullopt: nobody of ours.
     [[nodiscard]] virtual Result<std::optional<DiskHold>> holder(const std::string& filesystem, sys::ProjectId id) = 0;
-    // On disk, and synced, when it returns. Replaces what was known of the id. Where that was the same, and only its owner
-    // is another, it is not synced: after a loss of power either will do.
+    // On disk, and synced, when it returns. Replaces what was known of the id. Where that was the same, and only its
+    // owner is another, it is not synced: after a loss of power either will do.
     [[nodiscard]] virtual Result<void> remember(const DiskHold& hold) = 0;
     [[nodiscard]] virtual Result<void> forget(const std::string& filesystem, sys::ProjectId id) = 0;
 

@@ -10,9 +10,9 @@
 #include <limits>
 #include <linux/securebits.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 

@@ -162,17 +162,16 @@ b stat -c "%n %s %h" d/sparse d/allocated d/mapped e/linked e/tmpfile 2>&1 || ec
 # --- Containers -----------------------------------------------------------------------------------------------------
 
 bundle() { # NAME [KEY=VALUE...]
-    local directory=$bundles/$1 hook
+    local directory=$bundles/$1 made=$BATS_RUN_TMPDIR/config.json
+    [[ -f $made ]] || runc spec --bundle "$BATS_RUN_TMPDIR"
     mkdir -p "$directory"
-    [[ -f $bundles/config.json ]] || runc spec --bundle "$bundles"
-    hook=$(jq -n --arg path "$BULKHEAD_HOOK" \
-        '["createRuntime", "poststop"] | map({key: ., value: [{path: $path, args: ["bulkhead-hook", .]}]}) | from_entries')
-    jq --arg root "$disk/layers/$1/merged" --argjson hooks "$hook" '
+    jq --arg root "$disk/layers/$1/merged" --arg hook "$BULKHEAD_HOOK" '
+        def hook($stage): [{path: $hook, args: ["bulkhead-hook", $stage]}];
         .root = {path: $root, readonly: false} | .process.terminal = false | .process.args = ["sleep", "1000"]
-        | .hooks = $hooks
+        | .hooks = {createRuntime: hook("createRuntime"), poststop: hook("poststop")}
         | .annotations = ($ARGS.positional | map(capture("(?<key>[^=]*)=(?<value>.*)") | .key |= "io.bulkhead." + .)
             | from_entries)
-        ' "$bundles/config.json" --args "${@:2}" >"$directory/config.json"
+        ' "$made" --args "${@:2}" >"$directory/config.json"
 }
 
 bundle_edit() { # NAME JQ

@@ -88,6 +88,7 @@ private:
             return;
         }
         invocation_.command = command->command;
+        unknown_option_ = {};
         const auto table = options_of(command->name);
         const auto outer = dialect_ == Dialect::runc ? global_options() : OptionTable{};
         OptionReader reader(words_, at + 1, dialect_);
@@ -95,6 +96,7 @@ private:
              token = reader.next(table, outer)) {
             if (token.kind == Token::Kind::separator) {
                 take_rest(token.word + 1);
+                invocation_.id = invocation_.id.empty() ? unknown_option_ : invocation_.id;
                 return;
             }
             take_option(token);
@@ -128,7 +130,10 @@ private:
     void take_option(const Token& token) {
         const bool was_open = open_;
         open_ = token.kind == Token::Kind::unknown_option && !token.has_value;
-        invocation_.certain = invocation_.certain && !open_;
+        if (open_) {
+            invocation_.certain = false;
+            unknown_option_ = words_[token.word];
+        }
         if (token.kind != Token::Kind::option) {
             return;
         }
@@ -150,7 +155,9 @@ private:
 
     void take_value(std::string_view name, const Token& token) {
         if (!token.has_value) {
-            return; // the command line ends here
+            // Where the command line ends, urfave/cli v1 takes the command's first word for the value.
+            invocation_.certain = invocation_.certain && token.option->takes != Takes::value;
+            return;
         }
         using Member = std::pair<std::string_view, std::string Invocation::*>;
         static constexpr std::array<Member, 5> members{{{"bundle", &Invocation::bundle},
@@ -174,6 +181,9 @@ private:
     std::span<char* const> words_;
     Dialect dialect_;
     Invocation invocation_;
+    // urfave/cli 1.22.14 and later takes what is no option of its own for a word where "--" follows: "run --x --" runs
+    // the container "--x".
+    std::string unknown_option_;
     bool help_ = false; // nothing but words for a person is asked for
     bool open_ = false; // what comes next may be the value of an option that we do not know
 };

@@ -12,37 +12,45 @@ namespace {
 using oci::JsonObject;
 using oci::JsonValue;
 
-// `old` is a view of the text that is changed; an empty one is a place to insert at.
+// What is to stand in place of `size` bytes of a text; of none, it is inserted.
 struct Splice {
-    std::string_view old;
+    std::size_t at = 0;
+    std::size_t size = 0;
     std::string text;
 };
+
+// `value` is a view of `text`.
+std::size_t place_in(std::string_view text, std::string_view value) {
+    return static_cast<std::size_t>(value.data() - text.data());
+}
+
+Splice replace(std::string_view text, std::string_view value, std::string with) {
+    return {.at = place_in(text, value), .size = value.size(), .text = std::move(with)};
+}
+
+// What adds `addition`, members or elements with commas in between, behind the last of `present`; without one, behind
+// the opening bracket of `text`.
+Splice add_behind(std::string_view text, const std::vector<std::string_view>& present, const std::string& addition) {
+    std::size_t end = 0;
+    for (const auto value : present) {
+        end = std::max(end, place_in(text, value) + value.size());
+    }
+    return end == 0 ? Splice{.at = text.find_first_of("{[") + 1, .size = 0, .text = addition}
+                    : Splice{.at = end, .size = 0, .text = "," + addition};
+}
 
 std::optional<std::string> apply(std::string_view text, std::vector<Splice> splices) {
     if (splices.empty()) {
         return std::nullopt;
     }
-    std::ranges::sort(splices, {}, [](const Splice& splice) { return splice.old.data(); });
+    std::ranges::sort(splices, {}, &Splice::at);
     std::string changed;
-    const char* copied = text.data();
+    std::size_t copied = 0;
     for (const auto& splice : splices) {
-        changed.append(copied, splice.old.data()).append(splice.text);
-        copied = splice.old.data() + splice.old.size();
+        changed.append(text.substr(copied, splice.at - copied)).append(splice.text);
+        copied = splice.at + splice.size;
     }
-    return changed.append(copied, text.data() + text.size());
-}
-
-// What adds `addition`, members or elements with commas in between, behind the last of `present`; without one, behind
-// the opening bracket of `text`.
-Splice add_behind(std::string_view text, const std::vector<std::string_view>& present, std::string addition) {
-    const char* end = nullptr;
-    for (const auto value : present) {
-        end = std::max(end, value.data() + value.size());
-    }
-    if (end == nullptr) {
-        return {.old = text.substr(text.find_first_of("{[") + 1, 0), .text = std::move(addition)};
-    }
-    return {.old = std::string_view(end, 0), .text = "," + std::move(addition)};
+    return changed.append(text.substr(copied));
 }
 
 // The objects' own members by key; find() of JsonObject does not tell null from missing.
@@ -62,7 +70,7 @@ Edited edit_members(std::string_view text, const JsonObject& object, const std::
         const auto* const member = member_of(object, key);
         TRY_ASSIGN(auto value, edit(object.find(key)));
         if (value && member != nullptr) {
-            splices.push_back({.old = member->value, .text = *std::move(value)});
+            splices.push_back(replace(text, member->value, *std::move(value)));
         } else if (value) {
             add_member(added, key, *value);
         }
@@ -72,7 +80,7 @@ Edited edit_members(std::string_view text, const JsonObject& object, const std::
         for (const auto& member : object.members()) {
             present.push_back(member.value);
         }
-        splices.push_back(add_behind(text, present, std::move(added)));
+        splices.push_back(add_behind(text, present, added));
     }
     return apply(text, std::move(splices));
 }
@@ -116,7 +124,7 @@ Edit in_elements(Edit edit) {
         for (const auto& element : elements) {
             TRY_ASSIGN(auto text, edit(element));
             if (text) {
-                splices.push_back({.old = element.text(), .text = *std::move(text)});
+                splices.push_back(replace(present->text(), element.text(), *std::move(text)));
             }
         }
         return apply(present->text(), std::move(splices));
@@ -141,7 +149,7 @@ Edit add_element(std::string element, std::function<Result<bool>(const JsonValue
     };
 }
 
-Result<std::string> edit_text(std::string_view text, std::vector<MemberEdit> members) {
+Result<std::string> edit_text(std::string_view text, const std::vector<MemberEdit>& members) {
     TRY_ASSIGN(const auto object, JsonObject::parse(text, ""));
     TRY_ASSIGN(auto changed, edit_members(text, object, members));
     return changed ? *std::move(changed) : std::string(text);

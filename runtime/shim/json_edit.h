@@ -35,7 +35,7 @@ struct MemberEdit {
 [[nodiscard]] Edit add_element(std::string element, std::function<Result<bool>(const oci::JsonValue&)> is_it);
 
 // A whole text that is one object.
-[[nodiscard]] Result<std::string> edit_text(std::string_view text, std::vector<MemberEdit> members);
+[[nodiscard]] Result<std::string> edit_text(std::string_view text, const std::vector<MemberEdit>& members);
 
 // A string as JSON has it, with its quotes.
 [[nodiscard]] std::string json_string(std::string_view text);

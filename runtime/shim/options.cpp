@@ -215,12 +215,12 @@ Token OptionReader::long_option(std::string_view word, std::size_t dashes, Optio
     if (option == nullptr) {
         option = named(outer, name);
     }
-    Token token{.kind = option == nullptr ? Token::Kind::unknown_option : Token::Kind::option,
-                .option = option,
-                .value = has_value ? word.substr(equals + 1) : std::string_view{},
-                .has_value = has_value,
-                .word = next_++,
-                .offset = has_value ? equals + 1 : 0};
+    const Token token{.kind = option == nullptr ? Token::Kind::unknown_option : Token::Kind::option,
+                      .option = option,
+                      .value = has_value ? word.substr(equals + 1) : std::string_view{},
+                      .has_value = has_value,
+                      .word = next_++,
+                      .offset = has_value ? equals + 1 : 0};
     return with_next_word(token);
 }
 

@@ -45,7 +45,8 @@ struct Token {
     };
     Kind kind = Kind::end;
     const OptionInfo* option = nullptr;
-    std::string_view value{}; // of an option, or the word itself
+    // Of an option, or the word itself.
+    std::string_view value{}; // NOLINT(readability-redundant-member-init): gcc misses it where it is left out
     bool has_value = false;
     std::size_t word = 0;   // `value` stands in this word,
     std::size_t offset = 0; // from this byte on

@@ -44,7 +44,7 @@ public:
         for (auto rest = places_; !rest.empty();) {
             const auto place = rest.substr(0, rest.find(':'));
             rest.remove_prefix(std::min(rest.size(), place.size() + 1));
-            const auto path = std::string(place).append("/").append(runtime);
+            auto path = std::string(place).append("/").append(runtime);
             if (place.starts_with('/') && is_runtime(path)) {
                 return path;
             }

@@ -80,6 +80,7 @@ Edit set_resources(const SpecEdit& edit) {
     std::vector<MemberEdit> pids;
     add_number(pids, "limit", edit.pids_limit);
     std::vector<MemberEdit> unified;
+    unified.reserve(edit.unified.size());
     for (const auto& [file, value] : edit.unified) {
         unified.push_back({.key = file, .edit = put(json_string(value))});
     }
@@ -116,7 +117,7 @@ Result<std::string> edit_spec(std::string_view text, const SpecEdit& edit) {
     if (edit.oom_kill) {
         members.push_back({"annotations", in_object({{"org.systemd.property.OOMPolicy", put(json_string("'kill'"))}})});
     }
-    return edit_text(text, std::move(members));
+    return edit_text(text, members);
 }
 
 } // namespace bulkhead::shim

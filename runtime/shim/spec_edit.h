@@ -15,6 +15,7 @@ namespace bulkhead::shim {
 
 // Limits are written as they are given: whether they are tighter than what is there is the caller's matter.
 struct SpecEdit {
+    // NOLINTBEGIN(readability-redundant-member-init): without, gcc misses them where they are left out
     // The hook's program, for createRuntime and poststop; empty: no hooks are added. A list that has it already, or the
     // packaged one, which comes from hooks.d, stays as it is.
     std::string hook{};
@@ -25,6 +26,7 @@ struct SpecEdit {
     std::optional<std::uint64_t> memory_swap{}; // memory and swap together, as the OCI's "swap" is
     std::optional<std::uint64_t> pids_limit{};
     std::map<std::string, std::string> unified{}; // cgroup v2 files: runc and crun make systemd properties of them
+    // NOLINTEND(readability-redundant-member-init)
     // The annotation by which runc and crun give the scope its OOMPolicy: memory.oom.group alone is undone by systemd.
     bool oom_kill = false;
 };

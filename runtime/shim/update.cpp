@@ -155,7 +155,7 @@ std::optional<double> decimal(std::string_view text) {
     if (!whole || !fraction) {
         return std::nullopt;
     }
-    double behind = static_cast<double>(*fraction);
+    auto behind = static_cast<double>(*fraction);
     for (std::size_t i = 0; i < rest.size(); ++i) {
         behind /= 10;
     }
@@ -272,7 +272,7 @@ Result<std::string> clamp_resources(std::string_view text, const Promised& promi
         members.push_back({"pids", in_object({{"limit", clamp_number(*promised.pids)}})});
     }
     members.push_back({"unified", clamp_unified(promised)});
-    return edit_text(text, std::move(members));
+    return edit_text(text, members);
 }
 
 Result<std::vector<std::string>> clamp_arguments(std::span<char* const> arguments, const Invocation& invocation,

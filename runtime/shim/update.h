@@ -19,10 +19,12 @@ namespace bulkhead::shim {
 // What the receipt says. Swap is swap alone, as the annotation has it: the OCI's "swap" is memory and swap together,
 // and runc and crun take the memory limit of the same request off it, so that a smaller one would let more be swapped.
 struct Promised {
+    // NOLINTBEGIN(readability-redundant-member-init): without, gcc misses them where they are left out
     std::optional<std::uint64_t> memory{}; // bytes
     std::optional<std::uint64_t> swap{};
     std::optional<std::uint64_t> pids{};
     std::map<std::string, std::uint64_t> unified{}; // other files of cgroup v2: "memory.high"
+    // NOLINTEND(readability-redundant-member-init)
     bool oom_group = false;
 };
 

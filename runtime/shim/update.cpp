@@ -55,7 +55,13 @@ Result<Limit> clamp_swap(const Memory& wanted, std::uint64_t promised) {
     return clamp(swap, static_cast<std::uint64_t>(limit) + promised);
 }
 
+// 0 is "as it was" for runc, and docker says it with every update of something else: no more than was promised.
+bool leaves_memory(const Memory& wanted) { return wanted.limit == 0 && wanted.swap.value_or(0) == 0; }
+
 Result<Memory> clamp_memory(Memory wanted, const Promised& promised) {
+    if (leaves_memory(wanted)) {
+        return wanted;
+    }
     if (wanted.limit && promised.memory) {
         wanted.limit = clamp(*wanted.limit, *promised.memory);
     }

@@ -85,7 +85,9 @@ TEST_CASE("the memory limit") {
             {memory(R"("limit":9223372036854775807)"), memory(R"("limit":1000)")},
             {memory(R"("limit":-1)"), memory(R"("limit":1000)")},
             {memory(R"("limit":-2)"), memory(R"("limit":1000)")},
-            {memory(R"("limit":0)"), memory(R"("limit":1000)")},
+            // docker says so with every update of something else; runc leaves it as it is.
+            {memory(R"("limit":0)"), memory(R"("limit":0)")},
+            {memory(R"("limit":0,"swap":5)"), memory(R"("limit":1000,"swap":5)")},
             {memory(R"( "limit" :5000,"reservation":1e3,"swap":-1)"),
              memory(R"( "limit" :1000,"reservation":1e3,"swap":-1)")},
             {memory(R"("limit":9223372036854775808)"), "error 65: memory.limit is not an integer, or out of range"},
@@ -139,7 +141,9 @@ TEST_CASE("memory and swap, both promised") {
         {
             {memory(R"("limit":-1,"swap":-1)"), memory(R"("limit":1000,"swap":1100)")},
             {memory(R"("swap":5000,"limit":5000)"), memory(R"("swap":1100,"limit":1000)")},
-            {memory(R"("limit":0)"), memory(R"("limit":1000,"swap":1100)")},
+            {memory(R"("limit":0)"), memory(R"("limit":0)")},
+            {memory(R"("limit":0,"swap":0)"), memory(R"("limit":0,"swap":0)")},
+            {memory(R"("limit":0,"swap":-1)"), memory(R"("limit":1000,"swap":1100)")},
             {memory(R"("limit":400,"swap":450)"), memory(R"("limit":400,"swap":450)")},
             {memory(R"("swap":1100)"), unknown},
         },
@@ -240,7 +244,7 @@ TEST_CASE("limits as options") {
         {"--memory -1 c1", "--memory 1024 c1"},
         {"--memory=-1 c1", "--memory=1024 c1"},
         {"-memory -1 c1", "-memory 1024 c1"},
-        {"--memory 0 c1", "--memory 1024 c1"},
+        {"--memory 0 c1", "--memory 0 c1"},
         {"--memory= c1", "--memory= c1"},
         {"--memory 5 --memory=-1 c1", "--memory 5 --memory=1024 c1"},
         {"--memory -1 --memory=5 c1", "--memory -1 --memory=5 c1"}, // the last one counts

@@ -125,6 +125,12 @@ bool would_hold(policy::GuardQuestion question) {
     return verdict.put_up && !verdict.escapable;
 }
 
+// runc does not keep two of itself from making the same container: each can end the other's.
+std::unexpected<Error> is_being_created(const ledger::Receipt& receipt) {
+    return fail(Code::busy, "is being created by process " + std::to_string(receipt.process.pid) +
+                                " already; wait until that is done");
+}
+
 } // namespace
 
 Result<Preparation> Preparation::make(const Invocation& invocation, Dialect dialect, const Places& places,
@@ -213,7 +219,7 @@ Result<bool> Preparation::start_receipt(const Subject& subject, const Places& pl
     TRY_ASSIGN(const auto earlier, entry.read());
     TRY_ASSIGN(const auto alive, earlier ? ledger::is_alive(*earlier) : Result<bool>(false));
     if (alive) {
-        return true;
+        return earlier->phase == ledger::Phase::prepared ? is_being_created(*earlier) : Result<bool>(true);
     }
     TRY_ASSIGN(receipt_.boot_id, sys::boot_id());
     receipt_.id = subject.id;

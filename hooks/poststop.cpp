@@ -25,6 +25,27 @@ Result<bool> is_alive_for_good(const ledger::Owner& owner) {
         sys::pause(interval);
     }
 }
+
+// What the shim prepared is the restored container's from now on. The disk's record comes first: while its owner lives
+// it stays, whatever becomes of the receipt.
+Result<void> take_over_restored(const oci::State& state, const Arguments& arguments, ledger::Receipt receipt,
+                                const ledger::Entry& entry) {
+    const auto process = state.pid && *state.pid > 1 ? sys::Process::open(*state.pid) : std::unexpected(Error{});
+    if (!process || process->dead()) {
+        return {}; // a late poststop
+    }
+    const ledger::Owner before = receipt;
+    receipt.process = process->identity();
+    receipt.phase = ledger::Phase::running;
+    if (receipt.disk) {
+        ledger::DiskRecords disks(ledger::disk_directory, arguments.state_dir, receipt);
+        TRY_ASSIGN(const auto record, disks.read(receipt.disk->filesystem, receipt.disk->id));
+        if (record && record->owner == before) {
+            TRY(disks.remember(record->hold));
+        }
+    }
+    return entry.write(receipt);
+}
 } // namespace
 
 Result<void> poststop(const oci::State& state, const Arguments& arguments) {
@@ -40,7 +61,8 @@ Result<void> poststop(const oci::State& state, const Arguments& arguments) {
     if (receipt) {
         TRY_ASSIGN(const auto alive, is_alive_for_good(*receipt));
         if (alive) {
-            return {};
+            return receipt->phase == ledger::Phase::prepared ? take_over_restored(state, arguments, *receipt, *entry)
+                                                             : Result<void>{};
         }
         ledger::DiskRecords disks(ledger::disk_directory, arguments.state_dir);
         ledger::SegmentRecords segments(arguments.state_dir);

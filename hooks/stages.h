@@ -16,7 +16,8 @@ namespace bulkhead::hook {
 
 // Gives back what the receipt of a container that is gone lists; success where there is none. Needs neither bundle nor
 // mounts nor cgroup. While the receipt's process lives it is another container of that id, which came after (runc
-// removes its own state before it runs poststop): nothing is done.
+// removes its own state before it runs poststop): nothing is done. But for one that the shim prepared: runc restores a
+// container, and calls createRuntime with a state that says "stopped" and names the process.
 [[nodiscard]] Result<void> poststop(const oci::State& state, const Arguments& arguments);
 
 } // namespace bulkhead::hook

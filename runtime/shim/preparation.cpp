@@ -9,6 +9,7 @@
 #include "runtime/policy/guard.h"
 #include "runtime/policy/outlook.h"
 #include "runtime/policy/precedence.h"
+#include "runtime/resources/cgroup.h"
 #include "runtime/resources/layer.h"
 #include "runtime/shim/guard.h"
 #include "runtime/shim/limits_edit.h"
@@ -204,6 +205,9 @@ Result<void> Preparation::prepare(const Subject& subject, const Places& places, 
     if (outlook && outlook->plan.disk()) {
         TRY(limit_disk(subject, *outlook, journal));
     }
+    if (outlook && subject.invocation.command == Command::restore) {
+        promise(outlook->plan);
+    }
     TRY(entry_->write(receipt_));
     if (disk_) {
         TRY(put_up_disk(*outlook, journal));
@@ -234,6 +238,14 @@ Result<bool> Preparation::start_receipt(const Subject& subject, const Places& pl
     }
     entry_ = std::move(entry);
     return false;
+}
+
+// Else createRuntime writes them down. runc calls it for a container that it restores at a time, and with a state, for
+// which the hook can only hand the receipt over.
+void Preparation::promise(const policy::Plan& plan) {
+    for (const auto& setting : plan.cgroup) {
+        receipt_.promises.push_back({.key = setting.key, .value = resources::as_kernel_keeps_it(setting)});
+    }
 }
 
 // createRuntime will try again what is left out here, and find the same.

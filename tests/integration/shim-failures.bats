@@ -112,7 +112,8 @@ refused() { # WHAT FILTER
 @test "a runtime that refuses, before createRuntime and after it" {
     refused "a program that is not there" '.process.args = ["/not/there"]'
     refused "a namespace that is not there" '(.linux.namespaces[] | select(.type == "network")).path = "/not/there"'
-    refused "a mount that is not possible" '.mounts += [{destination: "/x", type: "none", source: "/not/there", options: ["bind"]}]'
+    refused "a mount that is not possible" \
+        '.mounts += [{destination: "/x", type: "none", source: "/not/there", options: ["bind"]}]'
     refused "a hook of somebody else's that fails" '.hooks.createRuntime = [{path: "/bin/false"}]'
     refused "a later hook that fails" '.hooks.createContainer = [{path: "/bin/false"}]'
 }

@@ -35,9 +35,10 @@ same() { # ARG...
 
 @test "what is not about a container is the real runtime's, to the byte" {
     local call
-    for call in features --version -v --help -h help "help run" "run --help" "state --help" list "list --format json" \
-        "list -q" "list --help" nonsense "nonsense c1" --nonsense "--nonsense state c1" "state" "state c1" "delete c1" \
-        "delete --force c1" "kill c1" "start c1" "ps c1" "pause c1" "exec c1 true" "update c1" "--log" "create" "run"; do
+    for call in features --version -v --help -h help "help run" "run --help" "state --help" list \
+        "list --format json" "list -q" "list --help" nonsense "nonsense c1" --nonsense "--nonsense state c1" "state" \
+        "state c1" "delete c1" "delete --force c1" "kill c1" "start c1" "ps c1" "pause c1" "exec c1 true" "update c1" \
+        "--log" "create" "run"; do
         # shellcheck disable=SC2086 # words
         same $call
     done
@@ -133,7 +134,8 @@ make_odd() {
         | .linux["unknown-b"] = {"zz": "@big@", "aa": "@odd@"} | .linux["unknown-a"] = true
         | .process.rlimits = [{type: "RLIMIT_CORE", hard: "@big@", soft: 0}]
         | .linux.resources.pids = {"after": 1, limit: "@pids@"} | .["zz-last"] = "@last@"'
-    sed -i -E 's/"@big@"/18446744073709551615/; s|"@odd@"|[ -0.0,1E+2 ,123456789012345678901234567890, "\\/\\u0041\\ud83d\\ude00"]|
+    sed -i -E 's/"@big@"/18446744073709551615/
+        s|"@odd@"|[ -0.0,1E+2 ,123456789012345678901234567890, "\\/\\u0041\\ud83d\\ude00"]|
         s/^  /\t/; s/": \[$/"  :\t[/; s/$/\r/' "$bundle/config.json"
     printf '\n\n \t' >>"$bundle/config.json"
     mv "$bundle/config.json" "$work/marked"

@@ -4,11 +4,14 @@
 # What suites with containerd share:
 #
 #   busybox_tar               /run/busybox.tar: a root file system
-#   docker_archive            /run/image.tar: what `docker save` writes of docker.io/library/busybox, of that one layer
+#   docker_archive [NAME [USER]]   /run/image.tar: what `docker save` writes of docker.io/library/busybox (or NAME), of that
+#                             one layer, to be run as USER
 #   runtime_with_our_hook     /run/with-hook: $RUNTIME, with our hook in every bundle
 #
-#   cri_start                 containerd with its CRI plugin, that runtime, and every annotation of a pod let through
+#   cri_start                 containerd with its CRI plugin, that runtime or $cri_runtime, its layers in $cri_root, and
+#                             every annotation of a pod let through
 #   cri_stop                  and all of its pods
+#   cri_remove                those alone
 #   cri_pod NAMESPACE CONTAINER [KEY=VALUE...]   starts one, and prints the ids of its sandbox and its container
 #   cri_bundle ID
 #   cri_log
@@ -22,13 +25,14 @@ busybox_tar() {
     rm -rf "$root"
 }
 
-docker_archive() {
+docker_archive() { # [NAME [USER]]
     local layer=/run/image/layer.tar
     mkdir -p /run/image
     cp /run/busybox.tar "$layer"
-    printf '{"architecture":"amd64","os":"linux","config":{"Cmd":["/bin/sleep","1000"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
-        "$(sha256sum "$layer" | cut -d' ' -f1)" >/run/image/config.json
-    echo '[{"Config":"config.json","RepoTags":["busybox:latest"],"Layers":["layer.tar"]}]' >/run/image/manifest.json
+    printf '{"architecture":"amd64","os":"linux","config":{"User":"%s","Cmd":["/bin/sleep","1000"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+        "${2:-}" "$(sha256sum "$layer" | cut -d' ' -f1)" >/run/image/config.json
+    echo '[{"Config":"config.json","RepoTags":["'"${1:-busybox}"':latest"],"Layers":["layer.tar"]}]' \
+        >/run/image/manifest.json
     tar -C /run/image -cf /run/image.tar manifest.json config.json layer.tar
 }
 
@@ -52,6 +56,8 @@ END
 # --- The CRI plugin --------------------------------------------------------------------------------------------------
 
 cri_home=/run/cri # of its own file system, as overlays are made in it
+cri_root=$cri_home/root
+cri_runtime=/run/with-hook
 
 cri_ctr() { ctr --address "$cri_home/socket" --namespace k8s.io "$@" 3>&-; }
 
@@ -60,7 +66,7 @@ cri_start() {
     mountpoint --quiet "$cri_home" || mount -t tmpfs tmpfs "$cri_home"
     cat >"$cri_home/config.toml" <<END
 version = 2
-root = "$cri_home/root"
+root = "$cri_root"
 state = "$cri_home/state"
 [grpc]
 address = "$cri_home/socket"
@@ -70,7 +76,7 @@ sandbox_image = "docker.io/library/busybox:latest"
 runtime_type = "io.containerd.runc.v2"
 pod_annotations = ["*", "*/*"]
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-BinaryName = "/run/with-hook"
+BinaryName = "$cri_runtime"
 END
     containerd --config "$cri_home/config.toml" </dev/null &>>"$cri_home/log" 3>&- &
     echo $! >"$cri_home/pid"
@@ -84,12 +90,16 @@ cri_bundle() { printf '%s/state/io.containerd.runtime.v2.task/k8s.io/%s\n' "$cri
 
 cri_log() { cat "$cri_home/log"; }
 
-cri_stop() {
+cri_remove() {
     local sandbox
     for sandbox in "$cri_home"/state/io.containerd.grpc.v1.cri/sandboxes/*; do
         [[ -d $sandbox ]] || continue
         "$checkout/tests/node/cri" "$cri_home/socket" --remove "$(basename "$sandbox")" || true
     done
+}
+
+cri_stop() {
+    cri_remove
     kill "$(<"$cri_home/pid")" || true
     wait_until 30 process_is_gone "$(<"$cri_home/pid")"
     : >"$cri_home/log"

@@ -7,6 +7,7 @@
 #   escape_tar FILE          a root file system: busybox, and /escape
 #   seccomp_profiles         /run/seccomp-allow.json and -deny.json: by default all is allowed but a call or two, and
 #                            nothing but what is listed, which is what the escape tries as well
+#   matrix                   whether that is done, too, which only `tests/run --all` does
 #   receipt ID               what is in it
 #   guarded ID               "PHASE PUT-UP ESCAPABLE" of it
 #   stays_in USER CMD...     CMD runs /escape as USER under a limit of $escape_limit: nothing gets through, and no more
@@ -37,14 +38,18 @@ escape_tar() { # FILE
     rm -rf "$root"
 }
 
-# podman's own profile is of the second kind; to it is added what only another program than escape can do without.
+# A call of an architecture that is not named kills. podman's own profile is of the second kind; added to it is what
+# escape would use.
 seccomp_profiles() {
-    echo '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["keyctl", "swapon"], "action": "SCMP_ACT_ERRNO"}]}' \
-        >/run/seccomp-allow.json
+    jq --null-input '{defaultAction: "SCMP_ACT_ALLOW",
+        architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+        syscalls: [{names: ["keyctl", "swapon"], action: "SCMP_ACT_ERRNO"}]}' >/run/seccomp-allow.json
     jq '.syscalls += [{action: "SCMP_ACT_ALLOW", args: [], names: ["ioctl", "iopl", "io_uring_setup", "io_uring_enter",
             "mount", "name_to_handle_at", "open_by_handle_at", "process_vm_readv", "ptrace", "quotactl", "quotactl_fd",
             "umount2", "unshare"]}]' /usr/share/containers/seccomp.json >/run/seccomp-deny.json
 }
+
+matrix() { [[ -n ${MATRIX:-} ]]; }
 
 receipt() { cat "$receipts/$1"/*.json; } # ID
 
@@ -53,14 +58,17 @@ guarded() { receipt "$1" | jq --raw-output '"\(.phase) \(.guard.putUp) \(.guard.
 escape_limit=$((20 << 20))
 escape_tries=$((30 << 20))
 
+without_labels() { grep -v ', \(FSSETXATTR\|SETFLAGS\|SETFLAGS32\|file_setattr\)'; }
+
 # The least that must be among what it says, with the guard's own answer, shows that it has tried.
 stays_in() { # USER CMD...
     local went
     run "${@:2}" /escape "/tmp/$1" "$escape_tries"
     expect_eq 0 "$status" "$(grep -v ': E[A-Z0-9]*$' <<<"$output")"
-    expect_match "uid $1: a directory, FSSETXATTR by 64-bit: ENOTTY" "$output"
+    grep -q "uid $1: a directory, FSSETXATTR by 64-bit: ENOTTY" <<<"$output" ||
+        complain "it has not tried" "$(without_labels <<<"$output")"
     went=$(sed -n "s/^uid $1: writing .* of which \\([0-9]*\\) went: E.*/\\1/p" <<<"$output")
-    ((went > 0 && went <= escape_limit)) || complain "went: $went" "$output"
+    ((went > 0 && went <= escape_limit)) || complain "went: $went" "$(without_labels <<<"$output")"
 }
 
 gets_out() { # CMD...

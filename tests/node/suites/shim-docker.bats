@@ -11,9 +11,6 @@ load ../disk
 load ../docker
 load ../shim
 
-# What only `tests/run --all` does, as each container costs seconds here.
-matrix() { [[ -n ${MATRIX:-} ]]; }
-
 # One dockerd for all tests, as its start takes a quarter of a minute. It begins as docker is without us.
 setup_file() {
     shim_install

@@ -142,7 +142,7 @@ refused() { # WHAT FILTER
         cp "$work/old" "$bundle/config.json"
         runtime create --bundle "$bundle" "$id" </dev/null >"$bundle/log" 2>&1 &
         pid=$!
-        sleep "0.$((round % 4))$((RANDOM % 10))"
+        sleep "0.$((round % 2 * (RANDOM % 3)))$((RANDOM % 10))"
         kill -KILL "$pid" 2>/dev/null || true
         wait "$pid" 2>/dev/null || true
         phase=$(receipt 2>/dev/null | jq --raw-output .phase) || true

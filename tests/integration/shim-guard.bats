@@ -301,6 +301,28 @@ expect_restored() {
     expect_nothing_left
 }
 
+filters_put_up() { # ARG... of the shim
+    strace --quiet=all --trace=execve,seccomp,prctl --output="$work/calls" env PATH="$shims:$PATH" "$RUNTIME" \
+        --root "$work/runtime" "$@" </dev/null >/dev/null 2>&1 3>&- || true
+    awk '/^execve/ && ++programs == 3 { exit } /SECCOMP_SET_MODE_FILTER|PR_SET_SECCOMP/ { ++n } END { print n + 0 }' \
+        "$work/calls" # of env and the shim
+}
+
+@test "a restore that fails: no filter was put up, and what was prepared is gc's" {
+    asking_for_the_disk
+    bundle_edit '.process.args = ["true"]'
+    expect_eq 1 "$(filters_put_up run --bundle "$bundle" "$id")"
+    expect_nothing_left
+    mkdir "$work/empty"
+    expect_eq 0 "$(filters_put_up restore --image-path "$work/empty" --work-path "$work/empty" \
+        --bundle "$bundle" "$id")"
+    expect_eq "prepared 0 20 $restored" "$(receipt |
+        jq --raw-output '"\(.phase) \(.guard.putUp) \(.promises["pids-max"]) \(.guard.escapable)"')"
+    "$BULKHEAD" gc
+    plain delete --force "$id" &>/dev/null || true
+    expect_nothing_left
+}
+
 # runc calls createRuntime then with a state that says "stopped", and with a process.
 @test "what the shim prepared for a restored container is handed over, as runc calls the hook" {
     asking_for_the_disk

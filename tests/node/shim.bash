@@ -39,14 +39,16 @@ escape_tar() { # FILE
 }
 
 # A call of an architecture that is not named kills. podman's own profile is of the second kind; added to it is what
-# escape would use.
+# escape would use. In the form of OCI, as containerd reads no other.
 seccomp_profiles() {
-    jq --null-input '{defaultAction: "SCMP_ACT_ALLOW",
-        architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+    local architectures='["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]'
+    jq --null-input --argjson architectures "$architectures" '{defaultAction: "SCMP_ACT_ALLOW", $architectures,
         syscalls: [{names: ["keyctl", "swapon"], action: "SCMP_ACT_ERRNO"}]}' >/run/seccomp-allow.json
-    jq '.syscalls += [{action: "SCMP_ACT_ALLOW", args: [], names: ["ioctl", "iopl", "io_uring_setup", "io_uring_enter",
-            "mount", "name_to_handle_at", "open_by_handle_at", "process_vm_readv", "ptrace", "quotactl", "quotactl_fd",
-            "umount2", "unshare"]}]' /usr/share/containers/seccomp.json >/run/seccomp-deny.json
+    jq --argjson architectures "$architectures" 'del(.archMap) | .architectures = $architectures
+        | .syscalls += [{action: "SCMP_ACT_ALLOW", args: [], names: ["ioctl", "iopl", "io_uring_setup",
+            "io_uring_enter", "mount", "name_to_handle_at", "open_by_handle_at", "process_vm_readv", "ptrace",
+            "quotactl", "quotactl_fd", "umount2", "unshare"]}]' \
+        /usr/share/containers/seccomp.json >/run/seccomp-deny.json
 }
 
 matrix() { [[ -n ${MATRIX:-} ]]; }

@@ -328,6 +328,7 @@ filters_put_up() { # ARG... of the shim
     asking_for_the_disk
     bundle_edit '.hooks.createRuntime = [{path: "/bin/sleep", args: ["sleep", "2"]}]'
     runtime create --bundle "$bundle" "$id" </dev/null >"$bundle/log" 2>&1 &
+    local creating=$!
     wait_until 5 eval 'receipt &>/dev/null'
     expect_eq prepared "$(receipt | jq --raw-output .phase)"
     local stated=("$BULKHEAD_HOOK") first=$$
@@ -338,6 +339,6 @@ filters_put_up() { # ARG... of the shim
     expect_eq "running $first" "$(receipt | jq --raw-output '"\(.phase) \(.pid)"')"
     run "$BULKHEAD" gc
     expect_eq "0 running $first" "$status $(receipt | jq --raw-output '"\(.phase) \(.pid)"')"
-    wait || true
+    wait "$creating" || true
     plain delete --force "$id"
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "hooks/guard.h"
 #include "hooks/stages.h"
 #include "hooks/walls.h"
 #include "runtime/ledger/disk_records.h"
@@ -7,10 +8,10 @@
 #include "runtime/ledger/store.h"
 #include "runtime/oci/engine.h"
 #include "runtime/oci/spec.h"
+#include "runtime/policy/guard.h"
 #include "runtime/policy/outlook.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/procfs.h"
-#include "runtime/sys/project.h"
 
 #include <cerrno>
 #include <optional>
@@ -39,6 +40,7 @@ Result<sys::Process> open_process(const oci::State& state) {
 
 // What is to be done for a container.
 struct Order {
+    std::string config; // the text of its config.json
     oci::Spec spec;
     oci::Engine engine;
     policy::Outlook outlook;
@@ -47,21 +49,24 @@ struct Order {
 // The annotations are judged first, then the config, then what the one may ask of the other. nullopt: nothing is to be
 // done.
 Result<std::optional<Order>> read_order(const oci::State& state, NodeConfig& node) {
-    TRY_ASSIGN(auto spec, oci::read_spec(state.bundle));
+    const auto path = state.bundle + "/config.json";
+    TRY_ASSIGN(auto config, oci::read_config(path));
+    TRY_ASSIGN(auto spec, in_context(path, oci::parse_spec(config, state.bundle)));
     TRY_ASSIGN(auto asking, policy::read_asking(spec, state.id, state.bundle));
     if (asking.engine.sandbox) {
         return std::nullopt; // without a look at the config
     }
     TRY_ASSIGN(const auto ram, sys::total_ram());
-    TRY_ASSIGN(auto outlook, policy::look_ahead(asking.request, node.take(),
-                                                {.engine = asking.engine,
-                                                 .ram = Bytes{ram},
-                                                 .guarded = sys::labels_are_guarded(),
-                                                 .sys_admin = spec.may_have_sys_admin}));
+    TRY_ASSIGN(auto outlook,
+               policy::look_ahead(asking.request, node.take(),
+                                  {.engine = asking.engine, .ram = Bytes{ram}, .sys_admin = spec.may_have_sys_admin}));
     if (!outlook) {
         return std::nullopt;
     }
-    return Order{.spec = std::move(spec), .engine = std::move(asking.engine), .outlook = *std::move(outlook)};
+    return Order{.config = std::move(config),
+                 .spec = std::move(spec),
+                 .engine = std::move(asking.engine),
+                 .outlook = *std::move(outlook)};
 }
 
 // What there is of this container already.
@@ -103,12 +108,16 @@ struct Work {
     SegmentRecords& segments;
     const Report& report;
     const std::optional<ledger::Receipt>& prepared; // by the shim
+    std::optional<ledger::GuardRecord> guard;
 };
 
 Result<void> write_receipt(const Work& work, const Walls& walls) {
     ledger::Receipt receipt;
     static_cast<Owner&>(receipt) = work.owner;
-    receipt.guard = work.prepared ? work.prepared->guard : std::nullopt;
+    receipt.guard = work.guard;
+    if (receipt.guard && receipt.guard->escapable.empty()) {
+        receipt.guard->escapable = walls.disk_hole().value_or("");
+    }
     for (const auto& setting : work.plan.all()) {
         receipt.asked.push_back({.key = setting.name(), .value = setting.text});
     }
@@ -121,7 +130,9 @@ Result<void> put_up(Walls& walls, const Work& work) {
     TRY(write_receipt(work, walls));
     const auto left_out_before = walls.left_out().size();
     TRY(walls.put_up(work.container, work.disks, work.segments));
-    return walls.left_out().size() > left_out_before ? write_receipt(work, walls) : Result<void>{};
+    const auto hole = walls.disk_hole();
+    TRY(policy::check_guard(work.plan, work.config.disk, hole));
+    return hole || walls.left_out().size() > left_out_before ? write_receipt(work, walls) : Result<void>{};
 }
 
 // What the shim did and nothing of ours replaced, and then the receipt.
@@ -138,12 +149,22 @@ void warn_if_not(const Result<void>& undone, const Report& report) {
     }
 }
 
+void warn_if_escapable(const Work& work) {
+    const auto& disk = work.config.disk;
+    if (work.guard && !work.guard->escapable.empty() && disk.guard != policy::Guard::off && !disk.accounting_only) {
+        work.report.warning(work.plan.disk_setting()
+                                .explain({.what = "it can be taken off from inside: " + work.guard->escapable})
+                                .what);
+    }
+}
+
 // Whatever fails is taken back, and the receipt with it. What could not be taken back stays in the receipt: poststop,
 // or the next container of this id, tries again.
 Result<void> put_up_or_take_back(Walls& walls, const Work& work) {
     auto limited = put_up(walls, work);
     if (limited) {
         walls.warn(work.container, work.report);
+        warn_if_escapable(work);
         return limited;
     }
     auto undone = walls.take_down(work.disks, work.segments);
@@ -154,13 +175,20 @@ Result<void> put_up_or_take_back(Walls& walls, const Work& work) {
     return limited;
 }
 
-Result<void> limit(const Work& work) {
-    auto walls = Walls::prepare(work.plan, work.config, work.container, work.disks);
-    if (!walls) {
-        warn_if_not(remove_all(work), work.report);
-        return std::unexpected(std::move(walls).error());
+// Nothing but the shim's part is done yet.
+std::unexpected<Error> refuse(const Work& work, Error error) {
+    warn_if_not(remove_all(work), work.report);
+    return std::unexpected(std::move(error));
+}
+
+Result<void> limit(Work work, const GuardSubject& subject, const std::string& state_dir) {
+    auto guard = look_at_guard(subject, state_dir);
+    if (!guard) {
+        return refuse(work, std::move(guard).error());
     }
-    return put_up_or_take_back(*walls, work);
+    work.guard = *std::move(guard);
+    auto walls = Walls::prepare(work.plan, work.config, work.container, work.disks);
+    return walls ? put_up_or_take_back(*walls, work) : refuse(work, std::move(walls).error());
 }
 
 // A container without walls that the shim guards, a sandbox among them: its receipt is the container's from now on. A
@@ -211,15 +239,19 @@ Result<void> create_runtime(const oci::State& state, const Arguments& arguments,
         return {};
     }
     const Container container{.id = state.id, .process = process, .spec = order->spec, .engine = order->engine};
-    return limit({.plan = order->outlook.plan,
-                  .config = order->outlook.config,
-                  .container = container,
-                  .owner = owner,
-                  .entry = entry,
-                  .disks = disks,
-                  .segments = segments,
-                  .report = report,
-                  .prepared = earlier.prepared});
+    return limit(
+        {.plan = order->outlook.plan,
+         .config = order->outlook.config,
+         .container = container,
+         .owner = owner,
+         .entry = entry,
+         .disks = disks,
+         .segments = segments,
+         .report = report,
+         .prepared = earlier.prepared,
+         .guard = {}},
+        {.config = order->config, .spec = order->spec, .outlook = order->outlook, .prepared = earlier.prepared},
+        arguments.state_dir);
 }
 
 } // namespace bulkhead::hook

@@ -9,6 +9,7 @@
 #include "runtime/sys/file.h"
 #include "runtime/sys/namespace.h"
 #include "runtime/sys/process.h"
+#include "runtime/sys/project.h"
 
 #include <unistd.h>
 
@@ -61,9 +62,12 @@ int run_create_runtime(const oci::State& state, const Arguments& arguments, bool
     return done ? 0 : report.failure(done.error());
 }
 
-// Whether a container that does not name us may be our business all the same. A rootless engine's hook cannot believe,
-// nor always read, what is in the config.
-bool may_have_defaults(NodeConfig& node) {
+// Whether a container that does not name us may be our business all the same: it may have defaults, or the shim's guard
+// and a receipt of it. A rootless engine's hook cannot believe, nor always read, what is in the config.
+bool may_concern_us(NodeConfig& node) {
+    if (sys::labels_are_guarded()) {
+        return true;
+    }
     const auto& reading = node.reading();
     const bool there = !reading.files.empty() || !reading.problems.empty();
     return reading.config.has_defaults() || (there && !require_real_root());
@@ -83,14 +87,14 @@ int run_poststop(const oci::State& state, const Arguments& arguments, const Repo
 
 int run_with_input(const Arguments& arguments, const Input& input, Report& report) {
     NodeConfig node(arguments.config);
-    if (!input.names_us && arguments.stage == Stage::create_runtime && !may_have_defaults(node)) {
+    if (!input.names_us && arguments.stage == Stage::create_runtime && !may_concern_us(node)) {
         return 0;
     }
     const auto state =
         input.too_long ? fail(Code::malformed_input, "the state is larger than 1 MiB") : oci::parse_state(input.text);
     const auto stage = state ? stage_of(arguments, *state) : std::unexpected(state.error());
     if (!stage) {
-        if (!input.names_us && (arguments.stage == Stage::poststop || !may_have_defaults(node))) {
+        if (!input.names_us && (arguments.stage == Stage::poststop || !may_concern_us(node))) {
             return 0; // what is not about us must not fail on us
         }
         return arguments.stage == Stage::poststop ? poststop_failed(report, stage.error())
@@ -100,9 +104,8 @@ int run_with_input(const Arguments& arguments, const Input& input, Report& repor
     if (*stage == Stage::poststop) {
         return run_poststop(*state, arguments, report);
     }
-    return input.names_us || may_have_defaults(node)
-               ? run_create_runtime(*state, arguments, input.names_us, node, report)
-               : 0;
+    return input.names_us || may_concern_us(node) ? run_create_runtime(*state, arguments, input.names_us, node, report)
+                                                  : 0;
 }
 
 // A container that is gone cannot be helped by a failure: at poststop as poststop_failed() has it.

@@ -91,7 +91,7 @@ Result<void> Walls::prepare_cgroup(const std::vector<oci::Setting>& settings, co
 }
 
 Result<void> Walls::prepare_disk(const policy::Plan& plan, const Container& container, DiskBook& book) {
-    disk_asked_ = resources::disk_setting(plan);
+    disk_asked_ = plan.disk_setting();
     auto layer = find_layer(container);
     auto disk = layer
                     ? DiskLimit::prepare(*std::move(layer), resources::disk_request(plan, container.spec, container.id),

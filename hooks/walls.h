@@ -14,6 +14,7 @@
 #include "runtime/resources/shm.h"
 
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace bulkhead::hook {
@@ -30,6 +31,8 @@ public:
     // What is about to be done, for the receipt.
     void write_into(ledger::Receipt& receipt) const;
     [[nodiscard]] const std::vector<ledger::LeftOut>& left_out() const { return left_out_; }
+    // Of the disk limit, once it is put up (resources::DiskLimit).
+    [[nodiscard]] std::optional<std::string> disk_hole() const { return disk_ ? disk_->hole() : std::nullopt; }
 
     [[nodiscard]] Result<void> put_up(const resources::Container& container, resources::DiskBook& book,
                                       resources::SegmentBook& segments);

@@ -4,6 +4,8 @@
 #include "runtime/cli/explanation.h"
 #include "runtime/cli/explanation_output.h"
 #include "runtime/cli/output.h"
+#include "runtime/ledger/pid_neighbours.h"
+#include "runtime/ledger/store.h"
 #include "runtime/oci/state.h"
 #include "runtime/policy/config_file.h"
 #include "runtime/resources/shm.h"
@@ -53,12 +55,29 @@ Result<std::string> read_state_text(const std::string& path) {
     return in_context(path, sys::read_all(file.borrow(), longest_state));
 }
 
-Result<Ground> look_at(const std::string& bundle) {
-    const auto path = bundle + "/config.json";
+// What the receipt of a container says that was started, or is about to be.
+std::optional<ledger::GuardRecord> guard_of(const Subject& subject, const std::string& state_dir) {
+    const auto store = ledger::Store::open(state_dir);
+    if (!store || !*store) {
+        return std::nullopt;
+    }
+    for (auto& receipt : (*store)->receipts_of(subject.id).value_or(std::vector<ledger::Receipt>{})) {
+        if (receipt.bundle == subject.bundle && receipt.disk) {
+            return std::move(receipt.guard);
+        }
+    }
+    return std::nullopt;
+}
+
+Result<Ground> look_at(const Subject& subject, const std::string& state_dir) {
+    const auto path = subject.bundle + "/config.json";
     TRY_ASSIGN(const auto text, oci::read_config(path));
     Ground ground;
-    TRY_ASSIGN(ground.spec, in_context(path, oci::parse_spec(text, bundle)));
+    TRY_ASSIGN(ground.spec, in_context(path, oci::parse_spec(text, subject.bundle)));
+    TRY_ASSIGN(ground.confinement, in_context(path, oci::read_confinement(text)));
     ground.words = oci::read_engine_words(text);
+    ground.guard = guard_of(subject, state_dir);
+    ground.pid_owner_guarded = ledger::all_guarded(ledger::pid_neighbours(ground.confinement, state_dir));
     TRY_ASSIGN(const auto ram, sys::total_ram());
     ground.ram = Bytes{ram};
     TRY_ASSIGN(const auto cgroup, sys::own_cgroup());
@@ -81,9 +100,9 @@ void look_at_shm(Explanation& explanation, const Ground& ground) {
     }
 }
 
-Explanation explain_subject(const Subject& subject, const std::string& config) {
-    const auto reading = policy::read_config(config);
-    const auto ground = look_at(subject.bundle);
+Explanation explain_subject(const Subject& subject, const Options& options) {
+    const auto reading = policy::read_config(options.config);
+    const auto ground = look_at(subject, options.state_dir);
     if (!ground) {
         return explain_unread(subject, ground.error(), reading);
     }
@@ -92,24 +111,25 @@ Explanation explain_subject(const Subject& subject, const std::string& config) {
     return explanation;
 }
 
-Explanation explain_state(const std::string& text, const std::string& config) {
+Explanation explain_state(const std::string& text, const Options& options) {
     const auto state = oci::parse_state(text);
     const bool named = text.contains(oci::our_prefix);
-    return state ? explain_subject({.id = state->id, .bundle = state->bundle, .named = named}, config)
-                 : explain_unread({.id = {}, .bundle = {}, .named = named}, state.error(), policy::read_config(config));
+    return state ? explain_subject({.id = state->id, .bundle = state->bundle, .named = named}, options)
+                 : explain_unread({.id = {}, .bundle = {}, .named = named}, state.error(),
+                                  policy::read_config(options.config));
 }
 
-Result<Explanation> explain_asked(const Asked& asked, const std::string& config) {
+Result<Explanation> explain_asked(const Asked& asked, const Options& options) {
     if (!asked.state.empty()) {
         TRY_ASSIGN(const auto text, read_state_text(asked.state));
-        return explain_state(text, config);
+        return explain_state(text, options);
     }
     TRY_ASSIGN(const auto subject, subject_of_bundle(asked));
-    return explain_subject(subject, config);
+    return explain_subject(subject, options);
 }
 
 int run(const Options& options, const Asked& asked) {
-    const auto explanation = explain_asked(asked, options.config);
+    const auto explanation = explain_asked(asked, options);
     if (!explanation) {
         fmt::print(stderr, "{}\n", report_line("explain", explanation.error().what));
         return something_wrong;

@@ -3,6 +3,7 @@
 
 #include "runtime/base/line.h"
 #include "runtime/base/quantity.h"
+#include "runtime/policy/guard.h"
 #include "runtime/policy/precedence.h"
 #include "runtime/resources/cgroup.h"
 #include "runtime/resources/disk.h"
@@ -202,7 +203,7 @@ std::vector<Uncounted> uncounted(const Ground& ground, const std::string& id, co
 }
 
 // What has to be seen on the container itself.
-std::vector<std::string> looks_at_start(const policy::Plan& plan) {
+std::vector<std::string> looks_at_start(const policy::Plan& plan, const policy::DiskConfig& config) {
     std::vector<std::string> looks;
     if (!plan.cgroup.empty()) {
         looks.emplace_back("cgroup: that the container has one of its own, what it uses by then, and what limits the "
@@ -218,6 +219,9 @@ std::vector<std::string> looks_at_start(const policy::Plan& plan) {
         looks.emplace_back(
             "disk: the overlay, its file system and that one's project quotas, what the layer holds, and the "
             "engine's own limits on it, which are never loosened");
+        if (config.guard == policy::Guard::require && !config.accounting_only) {
+            looks.emplace_back("disk: that the container runs behind the guard of bulkhead-runtime");
+        }
     }
     return looks;
 }
@@ -240,6 +244,25 @@ void explain_nothing(Explanation& explanation, std::string reason) {
     explanation.reason = std::move(reason);
 }
 
+std::optional<std::string> way_out(const Ground& ground, const policy::Config& config) {
+    if (ground.guard) {
+        return ground.guard->escapable.empty() ? std::nullopt : std::optional(ground.guard->escapable);
+    }
+    auto question = policy::guard_question(config, ground.spec, ground.confinement);
+    question.disk_limit = true;
+    question.pid_owner_guarded = ground.pid_owner_guarded;
+    return policy::judge_guard(question).escapable;
+}
+
+// Whether the shim will be there nothing tells before the container is started.
+void explain_guard(Explanation& explanation, const Ground& ground, const policy::Outlook& outlook) {
+    explanation.guarded = ground.guard ? std::optional(ground.guard->put_up) : std::nullopt;
+    explanation.escapable = way_out(ground, outlook.config);
+    if (const auto held = policy::check_guard(outlook.plan, outlook.config.disk, explanation.escapable); !held) {
+        refuse(explanation, held.error());
+    }
+}
+
 void explain_limits(Explanation& explanation, const Ground& ground, const policy::Outlook& outlook) {
     const auto allowance = policy::allowance_for(outlook.config, *explanation.engine, ground.ram);
     if (!allowance) {
@@ -248,9 +271,12 @@ void explain_limits(Explanation& explanation, const Ground& ground, const policy
     explanation.verdict = Verdict::limits;
     explanation.plan = outlook.plan;
     explanation.disk = outlook.config.disk;
+    if (outlook.plan.disk()) {
+        explain_guard(explanation, ground, outlook);
+    }
     explanation.on_error = outlook.config.on_error;
     explanation.segments = segment_lines(outlook, *allowance);
-    explanation.at_start = looks_at_start(outlook.plan);
+    explanation.at_start = looks_at_start(outlook.plan, outlook.config.disk);
     if (outlook.plan.disk()) {
         explanation.uncounted = uncounted(ground, explanation.subject.id, outlook.config.disk);
     }
@@ -268,10 +294,9 @@ void explain_asking(Explanation& explanation, const policy::Asking& asking, cons
     if (asking.engine.sandbox) {
         return explain_nothing(explanation, "it is a pod's sandbox, which gets no limits of its own");
     }
-    // No program of this version is the guard.
-    const auto outlook = policy::look_ahead(
-        asking.request, reading,
-        {.engine = asking.engine, .ram = ground.ram, .guarded = false, .sys_admin = ground.spec.may_have_sys_admin});
+    const auto outlook =
+        policy::look_ahead(asking.request, reading,
+                           {.engine = asking.engine, .ram = ground.ram, .sys_admin = ground.spec.may_have_sys_admin});
     if (!outlook) {
         refuse(explanation, outlook.error());
     } else if (!*outlook) {

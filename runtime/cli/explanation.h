@@ -5,6 +5,8 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/units.h"
+#include "runtime/ledger/receipt.h"
+#include "runtime/oci/confinement.h"
 #include "runtime/oci/engine.h"
 #include "runtime/oci/engine_words.h"
 #include "runtime/oci/spec.h"
@@ -32,6 +34,9 @@ struct Subject {
 struct Ground {
     oci::Spec spec;
     oci::EngineWords words;
+    oci::Confinement confinement;
+    std::optional<bool> pid_owner_guarded;    // see policy::GuardQuestion
+    std::optional<ledger::GuardRecord> guard; // of a container that was started: what its receipt says
     Bytes ram;
     sys::CgroupVersion cgroups = sys::CgroupVersion::v2;
 };
@@ -83,6 +88,10 @@ struct Explanation {
     // Of Verdict::limits:
     policy::Plan plan;
     policy::DiskConfig disk;
+    // Why its disk limit can be taken off from inside: as it was started, else behind bulkhead-runtime; nullopt: it
+    // cannot.
+    std::optional<std::string> escapable;
+    std::optional<bool> guarded; // whether it runs behind the guard; nullopt: it was not started yet
     policy::OnError on_error;
     std::vector<KeyLine> keys; // all but Key::segment
     std::vector<SegmentLine> segments;

@@ -103,7 +103,8 @@ Json disk(const Explanation& explanation) {
     }
     const auto& config = explanation.disk;
     return {{"guard", guards.at(static_cast<std::size_t>(config.guard))},
-            {"guarded", false},
+            {"guarded", explanation.guarded ? Json(*explanation.guarded) : Json()},
+            {"escapable", explanation.escapable ? Json(*explanation.escapable) : Json()},
             {"impliedInodes", config.implied_inodes},
             {"accountingOnly", config.accounting_only},
             {"notCounted", std::move(files)}};

@@ -109,20 +109,35 @@ std::string row(const SegmentLine& line) {
                 line.declared && plan.declared_size ? "" : at_most(oci::Key::segment, line.maximum), total});
 }
 
-std::string guard(const policy::DiskConfig& config) {
+std::string way_out(const Explanation& explanation) {
+    const bool escapable = explanation.escapable.has_value();
+    if (!explanation.guarded) {
+        return escapable ? "the limit could be taken off from inside, also behind bulkhead-runtime: "
+                         : "behind bulkhead-runtime the limit cannot be taken off from inside; else it can";
+    }
+    if (escapable) {
+        return "the limit can be taken off from inside: ";
+    }
+    return *explanation.guarded ? "the container runs behind it" : "not needed: the limit holds without it";
+}
+
+std::string guard(const Explanation& explanation) {
+    const auto& config = explanation.disk;
     if (config.accounting_only) {
         return "not needed, as nothing is limited";
     }
-    return config.guard == policy::Guard::off ? "off: the limit stops accidents, not attackers"
-                                              : "auto: not behind it, as the shim is not in this version; the limit "
-                                                "stops accidents, not attackers";
+    if (config.guard == policy::Guard::off) {
+        return "off: the limit stops accidents, not attackers";
+    }
+    return std::string(config.guard == policy::Guard::require ? "require: " : "auto: ") + way_out(explanation) +
+           explanation.escapable.value_or("");
 }
 
 void add_disk(Lines& lines, const Explanation& explanation) {
     if (!explanation.plan.disk()) {
         return;
     }
-    lines.push_back(row("disk guard", guard(explanation.disk)));
+    lines.push_back(row("disk guard", guard(explanation)));
     for (const auto& [bind, labelled] : explanation.uncounted) {
         lines.push_back(row("not counted", fmt::format("{} (bound from {}){}", bind.destination, bind.source,
                                                        labelled ? ", unless it is on the layer's file system" : "")));

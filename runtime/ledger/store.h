@@ -53,7 +53,7 @@ public:
     // nullopt where nothing of that id is there.
     [[nodiscard]] Result<std::optional<Entry>> existing_entry(const std::string& id, std::string_view bundle) const;
 
-    // The ids that have receipts, or had; gc only.
+    // The ids that have receipts, or had. Reads the whole directory: for gc, and for what is about other containers.
     [[nodiscard]] Result<std::vector<std::string>> ids() const;
     // The receipts of one id, by file name; does not wait: Code::busy while another process of ours has the id.
     [[nodiscard]] Result<std::vector<Entry>> entries_of(const std::string& id) const;

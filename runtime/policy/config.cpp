@@ -13,4 +13,11 @@ bool Config::has_defaults() const {
     return !defaults.empty() || std::ranges::any_of(rules, [](const Rule& rule) { return !rule.defaults.empty(); });
 }
 
+bool Config::has_disk_defaults() const {
+    const auto has = [](const Terms& terms) {
+        return terms[oci::Key::disk_size].has_value() || terms[oci::Key::disk_inodes].has_value();
+    };
+    return has(defaults) || std::ranges::any_of(rules, [&](const Rule& rule) { return has(rule.defaults); });
+}
+
 } // namespace bulkhead::policy

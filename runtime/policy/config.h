@@ -120,8 +120,9 @@ struct Config {
     OnError on_error;
     RuntimeConfig runtime;
 
-    // Whether there is a default anywhere, for whomever.
+    // Whether there is a default anywhere, for whomever; and one for the disk.
     [[nodiscard]] bool has_defaults() const;
+    [[nodiscard]] bool has_disk_defaults() const;
 };
 
 } // namespace bulkhead::policy

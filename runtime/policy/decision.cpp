@@ -76,15 +76,6 @@ Result<void> add_key(Plan& plan, Key key, const oci::Request& request, const All
     return {};
 }
 
-Result<void> check_guard(const Plan& plan, const DiskConfig& disk, bool guarded) {
-    if (!plan.disk() || disk.accounting_only || disk.guard != Guard::require || guarded) {
-        return {};
-    }
-    const auto& setting = plan.disk_size ? *plan.disk_size : *plan.disk_inodes;
-    return setting.refuse(Code::not_allowed, "the node config requires the guard (disk.guard), and this container does "
-                                             "not run behind it; start it through bulkhead-runtime");
-}
-
 // Who has the capability mounts the segment anew, in a user namespace of its own too.
 Result<void> check_read_only(const oci::SegmentSetting& segment, bool sys_admin) {
     if (!segment.options.read_only || !sys_admin) {
@@ -112,7 +103,6 @@ Result<Plan> decide(const oci::Request& request, const Config& config, const Fac
     for (const auto& segment : request.segments()) {
         TRY(check_read_only(segment, facts.sys_admin));
     }
-    TRY(check_guard(plan, config.disk, facts.guarded));
     return plan;
 }
 

@@ -16,7 +16,6 @@ namespace bulkhead::policy {
 struct Facts {
     const oci::Engine& engine;
     Bytes ram;              // the node's
-    bool guarded = false;   // the container cannot take its label off its layer
     bool sys_admin = false; // CAP_SYS_ADMIN is in its bounding set, in whatever user namespace
 };
 

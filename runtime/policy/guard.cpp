@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/policy/guard.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace bulkhead::policy {
 
 namespace {
@@ -8,7 +11,13 @@ namespace {
 using oci::PidNamespace;
 
 bool is_wanted(const GuardQuestion& question) {
-    return question.mode != Guard::off && (question.disk_limit || question.pod_has_disk_key || question.disk_default);
+    const bool beside_guarded = question.pid_owner_guarded.value_or(false);
+    return question.mode != Guard::off &&
+           (question.disk_limit || question.pod_has_disk_key || question.disk_default || beside_guarded);
+}
+
+bool names_disk(const oci::Annotation& annotation) {
+    return annotation.key.starts_with("io.bulkhead.disk-"); // of whichever container of the pod
 }
 
 // Why there can be no filter.
@@ -59,6 +68,15 @@ std::optional<std::string> way_around(const GuardQuestion& question) {
 
 } // namespace
 
+GuardQuestion guard_question(const Config& config, const oci::Spec& spec, oci::Confinement confinement) {
+    GuardQuestion question;
+    question.mode = config.disk.guard;
+    question.confinement = std::move(confinement);
+    question.pod_has_disk_key = std::ranges::any_of(spec.annotations, names_disk);
+    question.disk_default = config.has_disk_defaults();
+    return question;
+}
+
 GuardVerdict judge_guard(const GuardQuestion& question) {
     const auto obstacle = why_not(question);
     GuardVerdict verdict{.put_up = is_wanted(question) && !obstacle, .escapable = {}};
@@ -69,6 +87,15 @@ GuardVerdict judge_guard(const GuardQuestion& question) {
         verdict.escapable = obstacle && !held_by_kernel ? obstacle : way_around(question);
     }
     return verdict;
+}
+
+Result<void> check_guard(const Plan& plan, const DiskConfig& disk, const std::optional<std::string>& escapable) {
+    if (!plan.disk() || disk.accounting_only || disk.guard != Guard::require || !escapable) {
+        return {};
+    }
+    return plan.disk_setting().refuse(Code::not_allowed, "the node config requires that nobody can take a disk limit "
+                                                         "off (disk.guard), and this container could: " +
+                                                             *escapable);
 }
 
 } // namespace bulkhead::policy

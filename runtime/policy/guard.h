@@ -2,8 +2,11 @@
 // Whom the shim's guard is put up for, and whom it holds. Pure.
 #pragma once
 
+#include "runtime/base/error.h"
 #include "runtime/oci/confinement.h"
+#include "runtime/oci/spec.h"
 #include "runtime/policy/config.h"
+#include "runtime/policy/plan.h"
 
 #include <optional>
 #include <string>
@@ -18,9 +21,12 @@ struct GuardQuestion {
     bool disk_limit = false;       // the container has one
     bool pod_has_disk_key = false; // one of its containers may have one
     bool disk_default = false;     // the node config has one, for whomever
-    // Of a joined pid namespace: whether its owner runs behind the guard. nullopt: that is not known.
+    // Of a joined pid namespace: whether those in it run behind the guard. nullopt: that is not known.
     std::optional<bool> pid_owner_guarded;
 };
+
+// As far as the node config and config.json tell; the rest of it is for the caller to say.
+[[nodiscard]] GuardQuestion guard_question(const Config& config, const oci::Spec& spec, oci::Confinement confinement);
 
 struct GuardVerdict {
     bool put_up = false;
@@ -31,5 +37,10 @@ struct GuardVerdict {
 // A container without a limit of its own is guarded as well where it could help one that has: the quota is on the file,
 // the guard on the process, and a neighbour who is handed a directory can do what its owner cannot.
 [[nodiscard]] GuardVerdict judge_guard(const GuardQuestion& question);
+
+// Code::not_allowed where the node config requires that nobody can take a disk limit off, and that of `plan` could be:
+// `escapable` says why.
+[[nodiscard]] Result<void> check_guard(const Plan& plan, const DiskConfig& disk,
+                                       const std::optional<std::string>& escapable);
 
 } // namespace bulkhead::policy

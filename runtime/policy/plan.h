@@ -21,6 +21,8 @@ struct Plan {
     // Every part, in the order of the table of keys.
     [[nodiscard]] std::vector<oci::Setting> all() const;
     [[nodiscard]] bool disk() const { return disk_size || disk_inodes; }
+    // Of the disk's two settings the one that messages name; only where there is one.
+    [[nodiscard]] const oci::Setting& disk_setting() const { return disk_size ? *disk_size : *disk_inodes; }
     [[nodiscard]] bool empty() const { return !shm_size && cgroup.empty() && !disk() && segments.empty(); }
 };
 

@@ -55,10 +55,6 @@ DiskRequest disk_request(const policy::Plan& plan, const oci::Spec& spec, const 
     return request;
 }
 
-const oci::Setting& disk_setting(const policy::Plan& plan) {
-    return plan.disk_size ? *plan.disk_size : *plan.disk_inodes;
-}
-
 Result<DiskLimit> DiskLimit::prepare(Layer layer, const DiskRequest& request, const policy::DiskConfig& config,
                                      DiskBook& book) {
     TRY(in_context("the layer", sys::lock_exclusively(layer.upper(), lock_deadline_ms)));
@@ -139,9 +135,14 @@ Result<void> DiskLimit::label_all() {
         if (labelled.error().code != Code::unsupported || claimed_) {
             return labelled;
         }
+        walked_ = false;
         notes_.push_back(labelled.error().what + "; it keeps the one it has, and what carries none is not counted");
     }
     return config_.label_engine_files ? label_files() : Result<void>{};
+}
+
+std::optional<std::string> DiskLimit::hole() const {
+    return walked_ ? std::nullopt : std::optional<std::string>("its layer is too large to be walked");
 }
 
 Result<void> DiskLimit::label_layer() {

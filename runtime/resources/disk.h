@@ -14,6 +14,7 @@
 #include "runtime/resources/disk_quota.h"
 #include "runtime/resources/layer.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,6 @@ namespace bulkhead::resources {
 // What `plan` limits of the layer of the container `id`, whose config.json is `spec`.
 [[nodiscard]] DiskRequest disk_request(const policy::Plan& plan, const oci::Spec& spec, const std::string& id);
 
-// Of the disk's two settings the one that messages name.
-[[nodiscard]] const oci::Setting& disk_setting(const policy::Plan& plan);
-
 class DiskLimit {
 public:
     // Writes no limit; what it changes is the label of the upper directory itself, where its id was not its own. While
@@ -38,6 +36,9 @@ public:
 
     [[nodiscard]] const DiskHold& record() const { return hold_; } // its limits are known after apply()
     [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+    // After apply(): why there may be directories of the layer in which what is written is not counted; nullopt: there
+    // are none.
+    [[nodiscard]] std::optional<std::string> hole() const;
 
     // Labels what is in the layer, then sets the limits, which the book has on disk before. Code::busy where the layer
     // holds more already.
@@ -68,6 +69,7 @@ private:
     DiskHold hold_;
     bool claimed_ = false; // the id was not the layer's own
     bool told_ = false;
+    bool walked_ = true;
     bool limited_ = false;   // what is there is not what was found: ours, or left of ours by an earlier run
     sys::QuotaLimits there_; // what the kernel has
     sys::ProjectLabel upper_before_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/shim/preparation.h"
 
-#include "runtime/base/quantity.h"
+#include "runtime/ledger/pid_neighbours.h"
 #include "runtime/ledger/release.h"
 #include "runtime/oci/confinement.h"
 #include "runtime/oci/engine_words.h"
@@ -20,8 +20,6 @@
 #include "runtime/sys/path.h"
 #include "runtime/sys/procfs.h"
 
-#include <algorithm>
-#include <limits>
 #include <unistd.h>
 #include <utility>
 
@@ -44,6 +42,9 @@ namespace {
 
 bool names_us(std::string_view text) { return text.contains(oci::our_prefix); }
 
+// Of another container's process, which may have a limit.
+bool may_join_pid_namespace(std::string_view text) { return text.contains("/ns/pid\""); }
+
 // Who is not root on the node cannot have walls; he who asks for none misses none.
 Result<bool> may_work(std::string_view text) {
     TRY_ASSIGN(const auto real, sys::is_real_root());
@@ -60,57 +61,12 @@ Result<resources::Layer> find_layer(const oci::Spec& spec, const sys::Process& p
     return resources::Layer::find(root.borrow(), process);
 }
 
-bool names_disk(const oci::Annotation& annotation) {
-    return annotation.key.starts_with("io.bulkhead.disk-"); // of whichever container of the pod
-}
-
-bool has_disk_default(const policy::Config& config) {
-    const auto has = [](const policy::Terms& terms) {
-        return terms[oci::Key::disk_size].has_value() || terms[oci::Key::disk_inodes].has_value();
-    };
-    return has(config.defaults) ||
-           std::ranges::any_of(config.rules, [&](const policy::Rule& rule) { return has(rule.defaults); });
-}
-
 Result<void> tolerate(Error error, const policy::OnError& on_error, const Journal& journal) {
-    const bool verdict = error.code == Code::not_allowed || error.code == Code::invalid_annotation;
-    if (verdict || !on_error.warns(oci::Resource::disk)) {
+    if (!policy::may_start_without(oci::Resource::disk, error, on_error)) {
         return std::unexpected(std::move(error));
     }
     journal.warning("started without: " + error.what);
     return {};
-}
-
-// "/proc/PID/ns/pid", as engines write it.
-std::optional<sys::ProcessIdentity> owner_of(const std::string& pid_namespace) {
-    constexpr std::string_view begin = "/proc/";
-    constexpr std::string_view end = "/ns/pid";
-    if (!pid_namespace.starts_with(begin) || !pid_namespace.ends_with(end)) {
-        return std::nullopt;
-    }
-    const auto digits = std::string_view(pid_namespace).substr(begin.size());
-    const auto pid = parse_unsigned(digits.substr(0, digits.size() - end.size()));
-    const auto process = pid && *pid <= static_cast<std::uint64_t>(std::numeric_limits<pid_t>::max())
-                             ? sys::Process::open(static_cast<pid_t>(*pid))
-                             : std::unexpected(Error{});
-    return process ? std::optional(process->identity()) : std::nullopt;
-}
-
-// By the receipt of the container that the namespace was made for. The one case in which others' are looked through.
-std::optional<bool> pid_owner_guarded(const oci::Confinement& confinement, const Places& places) {
-    const auto owner = confinement.pid == oci::PidNamespace::joined ? owner_of(confinement.pid_path) : std::nullopt;
-    const auto store = owner ? ledger::Store::open(places.state_dir) : std::unexpected(Error{});
-    if (!store || !*store) {
-        return std::nullopt;
-    }
-    for (const auto& id : (*store)->ids().value_or(std::vector<std::string>{})) {
-        for (const auto& receipt : (*store)->receipts_of(id).value_or(std::vector<ledger::Receipt>{})) {
-            if (receipt.process == *owner) {
-                return receipt.guard && receipt.guard->put_up;
-            }
-        }
-    }
-    return std::nullopt;
 }
 
 // Of the hierarchy that this process is limited by; the container's will be in the same.
@@ -119,11 +75,17 @@ sys::CgroupVersion cgroup_version() {
     return place ? place->version : sys::CgroupVersion::v2;
 }
 
-// Whether nobody can lift the limit that a container with a disk limit would get.
-bool would_hold(policy::GuardQuestion question) {
-    question.disk_limit = true;
-    const auto verdict = policy::judge_guard(question);
-    return verdict.put_up && !verdict.escapable;
+// Who is not guarded can do for those beside it what they cannot. In a user namespace the kernel lets nobody.
+void mark_escapable(const std::string& id, const std::vector<ledger::Receipt>& neighbours, const Places& places,
+                    const Journal& journal) {
+    for (const auto& neighbour : neighbours) {
+        const auto marked = ledger::mark_escapable(places.state_dir, neighbour,
+                                                   "container " + id + " shares its pid namespace and is not guarded");
+        if (!marked || *marked) {
+            journal.warning("it is not guarded, and shares the pid namespace of " + neighbour.id +
+                            ", whose disk limit can be taken off from now on");
+        }
+    }
 }
 
 // runc does not keep two of itself from making the same container: each can end the other's.
@@ -140,12 +102,15 @@ Result<Preparation> Preparation::make(const Invocation& invocation, Dialect dial
     TRY_ASSIGN(auto bundle, bundle_directory(invocation, dialect));
     auto config = invocation.config.empty() ? bundle + "/config.json" : invocation.config;
     TRY_ASSIGN(auto text, oci::read_config(config));
-    if (!names_us(text) && !reading.config.has_defaults()) {
+    if (!names_us(text) && !reading.config.has_defaults() && !may_join_pid_namespace(text)) {
         return preparation;
     }
     TRY_ASSIGN(const auto can, may_work(text));
     if (!can) {
         return preparation;
+    }
+    if (!invocation.config.empty() && invocation.config != bundle + "/config.json") {
+        return fail(Code::unsupported, "the hook reads config.json in the bundle, and --config is about another file");
     }
     if (!invocation.certain) {
         return fail(Code::unsupported,
@@ -176,28 +141,30 @@ Result<Preparation> Preparation::make(const Invocation& invocation, Dialect dial
 
 Result<void> Preparation::prepare(const Subject& subject, const Places& places, policy::ConfigReading reading,
                                   const Journal& journal) {
+    const auto neighbours = ledger::pid_neighbours(subject.confinement, places.state_dir);
+    auto question = policy::guard_question(reading.config, subject.spec, subject.confinement);
+    question.there_is_one = has_guard();
+    question.restore = subject.invocation.command == Command::restore;
+    question.pid_owner_guarded = ledger::all_guarded(neighbours);
     TRY_ASSIGN(const auto ram, sys::total_ram());
-    policy::GuardQuestion question{
-        .mode = reading.config.disk.guard,
-        .confinement = subject.confinement,
-        .there_is_one = has_guard(),
-        .restore = subject.invocation.command == Command::restore,
-        .disk_limit = false,
-        .pod_has_disk_key = std::ranges::any_of(subject.spec.annotations, names_disk),
-        .disk_default = has_disk_default(reading.config),
-        .pid_owner_guarded = pid_owner_guarded(subject.confinement, places),
-    };
-    TRY_ASSIGN(const auto outlook, policy::look_ahead(subject.asking.request, std::move(reading),
-                                                      {.engine = subject.asking.engine,
-                                                       .ram = Bytes{ram},
-                                                       .guarded = would_hold(question),
-                                                       .sys_admin = subject.spec.may_have_sys_admin}));
+    TRY_ASSIGN(const auto outlook,
+               policy::look_ahead(
+                   subject.asking.request, std::move(reading),
+                   {.engine = subject.asking.engine, .ram = Bytes{ram}, .sys_admin = subject.spec.may_have_sys_admin}));
     question.disk_limit = outlook && outlook->plan.disk();
     const auto verdict = policy::judge_guard(question);
-    guard_ = {.put_up = verdict.put_up, .escapable = verdict.escapable.value_or("")};
-    if (!outlook && !verdict.put_up) {
-        return {};
+    if (outlook) {
+        TRY(policy::check_guard(outlook->plan, outlook->config.disk, verdict.escapable));
     }
+    guard_ = {.put_up = verdict.put_up, .escapable = verdict.escapable.value_or("")};
+    if (!verdict.put_up && !subject.confinement.user_namespace) {
+        mark_escapable(subject.id, neighbours, places, journal);
+    }
+    return outlook || verdict.put_up ? put_up(subject, places, outlook, journal) : Result<void>{};
+}
+
+Result<void> Preparation::put_up(const Subject& subject, const Places& places,
+                                 const std::optional<policy::Outlook>& outlook, const Journal& journal) {
     TRY_ASSIGN(const auto lives, start_receipt(subject, places));
     if (lives) {
         return {};
@@ -250,7 +217,7 @@ void Preparation::promise(const policy::Plan& plan) {
 
 // createRuntime will try again what is left out here, and find the same.
 Result<void> Preparation::limit_disk(const Subject& subject, const policy::Outlook& outlook, const Journal& journal) {
-    const auto& setting = resources::disk_setting(outlook.plan);
+    const auto& setting = outlook.plan.disk_setting();
     auto layer = find_layer(subject.spec, subject.process);
     auto limit = layer ? resources::DiskLimit::prepare(*std::move(layer),
                                                        resources::disk_request(outlook.plan, subject.spec, subject.id),
@@ -268,13 +235,23 @@ Result<void> Preparation::limit_disk(const Subject& subject, const policy::Outlo
 Result<void> Preparation::put_up_disk(const policy::Outlook& outlook, const Journal& journal) {
     auto limited = disk_->apply(*disks_);
     if (limited) {
-        return {};
+        return look_at_hole(outlook);
     }
-    TRY(tolerate(resources::disk_setting(outlook.plan).explain(std::move(limited).error()), outlook.config.on_error,
-                 journal));
+    TRY(tolerate(outlook.plan.disk_setting().explain(std::move(limited).error()), outlook.config.on_error, journal));
     TRY(disk_->undo(*disks_));
     disk_.reset();
     receipt_.disk.reset();
+    return entry_->write(receipt_);
+}
+
+Result<void> Preparation::look_at_hole(const policy::Outlook& outlook) {
+    const auto hole = disk_->hole();
+    if (!hole || !guard_.escapable.empty()) {
+        return {};
+    }
+    TRY(policy::check_guard(outlook.plan, outlook.config.disk, hole));
+    guard_.escapable = *hole;
+    receipt_.guard = guard_;
     return entry_->write(receipt_);
 }
 

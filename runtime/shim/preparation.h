@@ -43,11 +43,14 @@ private:
 
     [[nodiscard]] Result<void> prepare(const Subject& subject, const Places& places, policy::ConfigReading reading,
                                        const Journal& journal);
+    [[nodiscard]] Result<void> put_up(const Subject& subject, const Places& places,
+                                      const std::optional<policy::Outlook>& outlook, const Journal& journal);
     [[nodiscard]] Result<bool> start_receipt(const Subject& subject, const Places& places);
     void promise(const policy::Plan& plan);
     [[nodiscard]] Result<void> limit_disk(const Subject& subject, const policy::Outlook& outlook,
                                           const Journal& journal);
     [[nodiscard]] Result<void> put_up_disk(const policy::Outlook& outlook, const Journal& journal);
+    [[nodiscard]] Result<void> look_at_hole(const policy::Outlook& outlook);
     [[nodiscard]] Result<void> edit(const Subject& subject, const std::optional<policy::Outlook>& outlook);
 
     ledger::GuardRecord guard_;

@@ -2,6 +2,7 @@
 #include "runtime/shim/shim.h"
 
 #include "runtime/base/line.h"
+#include "runtime/oci/state.h"
 #include "runtime/policy/config_file.h"
 #include "runtime/shim/command_line.h"
 #include "runtime/shim/error_log.h"
@@ -44,12 +45,15 @@ void add_promise(Promised& promised, const ledger::Promise& promise) {
 }
 
 // A container of ours that is guarded must be so in whatever else is executed in it. What cannot be read may be one.
-bool is_guarded(const std::string& id, const Places& places) {
+bool is_guarded(const Invocation& invocation, const Places& places) {
     const auto store = ledger::Store::open(places.state_dir);
     if (!store || !*store) {
         return !store.has_value();
     }
-    const auto receipts = (*store)->receipts_of(id);
+    if (!invocation.certain || !oci::is_container_id(invocation.id)) {
+        return true;
+    }
+    const auto receipts = (*store)->receipts_of(invocation.id);
     return !receipts || std::ranges::any_of(*receipts, [](const ledger::Receipt& receipt) {
         return receipt.guard && receipt.guard->put_up;
     });
@@ -105,7 +109,7 @@ private:
             return {};
         }
         case Command::exec:
-            guard_ = is_guarded(invocation_.id, places_);
+            guard_ = is_guarded(invocation_, places_);
             return {};
         case Command::update:
             return clamp_update();

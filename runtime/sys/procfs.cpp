@@ -114,6 +114,8 @@ Result<std::optional<UniqueFd>> Process::own_user_namespace() const {
     return opened;
 }
 
+Result<FileStatus> Process::pid_namespace() const { return status_behind(directory_.borrow(), "ns/pid"); }
+
 Result<UniqueFd> Process::mountinfo() const { return open_at(directory_.borrow(), "mountinfo", O_RDONLY); }
 
 Result<std::string> Process::cgroup() const { return read_at(directory_.borrow(), "cgroup"); }

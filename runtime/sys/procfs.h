@@ -6,6 +6,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/unique_fd.h"
 #include "runtime/base/units.h"
+#include "runtime/sys/file.h"
 
 #include <cstdint>
 #include <optional>
@@ -37,6 +38,8 @@ public:
     [[nodiscard]] Result<UniqueFd> mount_namespace() const;
     // Its user namespace, open; nullopt where that is the initial one.
     [[nodiscard]] Result<std::optional<UniqueFd>> own_user_namespace() const;
+    // Device and inode of its pid namespace: of those that are open the same for no other.
+    [[nodiscard]] Result<FileStatus> pid_namespace() const;
     [[nodiscard]] Result<UniqueFd> mountinfo() const;
     // The text of /proc/PID/cgroup.
     [[nodiscard]] Result<std::string> cgroup() const;

@@ -237,7 +237,7 @@ maximum of 3Mi (max.segments-total in $config); others have 2Mi; ask for less"
     hook_config '{"disk": {"guard": "require"}}'
     silent_new
     bundle_annotate io.bulkhead.disk-size 1Gi
-    expect_refused 77 'io.bulkhead.disk-size="1Gi": the node config requires the guard (disk.guard), and this container does not run behind it; start it through bulkhead-runtime'
+    expect_refused 77 'io.bulkhead.disk-size="1Gi": the node config requires that nobody can take a disk limit off (disk.guard), and this container could: it does not run behind the guard of bulkhead-runtime'
 }
 
 @test "memory-low with a maximum" {

@@ -252,11 +252,10 @@ engine_limits() { bundle_edit ".linux.resources += $1"; } # JSON
 @test "refused for what the config says: 77" {
     hook_config '{"max": {"shm-size": "32Mi", "segment-size": "1Mi"},
         "rules": [{"namespace": "@local"}, {"namespace": "batch", "allow": ["pids-max"]}],
-        "segments": {"feed": {"size": "1Mi", "readers": ["@local"], "writers": ["prod"]}},
-        "disk": {"guard": "require"}}'
+        "segments": {"feed": {"size": "1Mi", "readers": ["@local"], "writers": ["prod"]}}}'
     local asked
     for asked in "shm-size 33Mi" "memory-low 1Mi" "segment.x path=/x,size=2Mi" "segment.x path=/x,size=1Mi,exec" \
-        "segment.feed path=/x" "disk-size 1Gi"; do
+        "segment.feed path=/x"; do
         # shellcheck disable=SC2086
         bundle_asking $asked
         expect_agreement refused

@@ -8,6 +8,11 @@
 #   seccomp_profiles         /run/seccomp-allow.json and -deny.json: by default all is allowed but a call or two, and
 #                            nothing but what is listed, which is what the escape tries as well
 #   matrix                   whether that is done, too, which only `tests/run --all` does
+#   shim_bundle RUNTIME NAME [KEY=VALUE...]   a bundle without a hook, and $RUNTIME is the shim in front of RUNTIME
+#   shim_start RUNTIME NAME [KEY=VALUE...]    run it
+#   with_runtimes CMD...     CMD runc and CMD crun; without $MATRIX one of them, test by test in turn
+#   pid_of NAME              filters_of PID: how many seccomp filters are on it
+#   limit_of NAME            of its layer, in KiB
 #   receipt ID               what is in it
 #   guarded ID               "PHASE PUT-UP ESCAPABLE" of it
 #   stays_in USER CMD...     CMD runs /escape as USER under a limit of $escape_limit: nothing gets through, and no more
@@ -52,6 +57,33 @@ seccomp_profiles() {
 }
 
 matrix() { [[ -n ${MATRIX:-} ]]; }
+
+shim_bundle() { # RUNTIME NAME [KEY=VALUE...]
+    RUNTIME=$shims/$1
+    bundle "${@:2}"
+    bundle_edit "$2" 'del(.hooks)'
+}
+
+shim_start() { # RUNTIME NAME [KEY=VALUE...]
+    shim_bundle "$@"
+    start_again "$2"
+}
+
+with_runtimes() { # CMD...
+    local each both=(runc crun)
+    if ! matrix; then both=("${both[BATS_TEST_NUMBER % 2]}"); fi
+    for each in "${both[@]}"; do
+        echo "# $each" >&2
+        "$@" "$each"
+        disk_clean
+    done
+}
+
+pid_of() { "$RUNTIME" state "$1" | jq .pid; } # NAME
+
+filters_of() { awk '$1 == "Seccomp_filters:" { print $2 }' "/proc/$1/status"; } # PID
+
+limit_of() { quota_of "$(upper_id "$1")" | cut -d' ' -f3; } # NAME
 
 receipt() { cat "$receipts/$1"/*.json; } # ID
 

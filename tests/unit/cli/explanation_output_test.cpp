@@ -41,6 +41,7 @@ std::string text_of(const cli::Explanation& explanation) {
 cli::Explanation everything() {
     Ground ground;
     ground.ram = Bytes{8ULL << 30U};
+    ground.confinement.pid = oci::PidNamespace::own;
     ground.spec.dev_shm = {.kind = oci::MountKind::tmpfs, .source = "", .size = "64m"};
     ground.spec.annotations = {{.key = "io.kubernetes.cri.sandbox-namespace", .value = "prod"},
                                {.key = "io.kubernetes.cri.container-name", .value = "web"}};
@@ -77,7 +78,7 @@ disk-inodes       -          limited by disk-size, as the file system has it (di
 segment x         1Mi        at /mnt/x: k8s/prod/x; io.bulkhead.segment.x="path=/mnt/x size=1Mi inodes=50 ro"; read-only; 50 inodes; at most 4Gi (half of the node's RAM); all of k8s/prod together at most 1Gi (max.segments-total in FILE)
 segment feed      -          at /feed: node/feed; io.bulkhead.segment.feed="path=/feed"; as large as its members made it; declared in the node config; stays when its last member has gone; at most 4Gi (half of the node's RAM)
 
-disk guard        auto: not behind it, as the shim is not in this version; the limit stops accidents, not attackers
+disk guard        auto: behind bulkhead-runtime the limit cannot be taken off from inside; else it can
 not counted       /etc/hosts (bound from /run/hosts)
 not counted       what the engine keeps of its output
 on-error          shm fail, cgroup fail, disk warn, segments fail
@@ -86,6 +87,35 @@ when it starts    shm: what is mounted on /dev/shm, and how much it holds
 when it starts    segments: the places in the image, and what the members before it agreed on
 when it starts    disk: the overlay, its file system and that one's project quotas, what the layer holds, and the engine's own limits on it, which are never loosened
 )");
+}
+
+TEST_CASE("the guard, in words") {
+    const auto words = [](const std::string& config, std::optional<ledger::GuardRecord> record, bool free) {
+        Ground ground;
+        ground.confinement.pid = free ? oci::PidNamespace::host : oci::PidNamespace::own;
+        ground.guard = std::move(record);
+        ask(ground, "disk-size", "1Gi");
+        for (const auto& line : cli::lines_of(explain(ground, config))) {
+            if (line.starts_with("disk guard")) {
+                return line.substr(std::string_view("disk guard        ").size());
+            }
+        }
+        return std::string();
+    };
+    using Record = ledger::GuardRecord;
+    const std::string required = R"({"disk":{"guard":"require"}})";
+    CHECK(words(required, {}, false) ==
+          "require: behind bulkhead-runtime the limit cannot be taken off from inside; else it can");
+    CHECK(words("{}", {}, true) ==
+          "auto: the limit could be taken off from inside, also behind bulkhead-runtime: it is "
+          "in the host's pid namespace, and so are processes that are not guarded");
+    CHECK(words("{}", Record{.put_up = true, .escapable = ""}, false) == "auto: the container runs behind it");
+    CHECK(words("{}", Record{.put_up = false, .escapable = ""}, false) ==
+          "auto: not needed: the limit holds without it");
+    CHECK(words("{}", Record{.put_up = true, .escapable = "why"}, false) ==
+          "auto: the limit can be taken off from inside: why");
+    CHECK(words(R"({"disk":{"guard":"off"}})", {}, false) == "off: the limit stops accidents, not attackers");
+    CHECK(words(R"({"disk":{"accounting-only":true}})", {}, false) == "not needed, as nothing is limited");
 }
 
 TEST_CASE("as JSON: sizes and counts are integers, and the members are always there") {
@@ -110,7 +140,8 @@ TEST_CASE("as JSON: sizes and counts are integers, and the members are always th
         "asked":{"text":"path=/mnt/x size=1Mi inodes=50 ro","annotation":"io.bulkhead.segment.x"},
         "maximum":{"value":4294967296,"origin":"half of the node's RAM"},
         "total":{"value":1073741824,"origin":"max.segments-total in FILE"}})"));
-    CHECK(json["disk"] == Json::parse(R"({"guard":"auto","guarded":false,"impliedInodes":true,"accountingOnly":false,
+    CHECK(json["disk"] ==
+          Json::parse(R"({"guard":"auto","guarded":null,"escapable":null,"impliedInodes":true,"accountingOnly":false,
         "notCounted":[{"destination":"/etc/hosts","source":"/run/hosts","labelled":false}]})"));
     CHECK(json["onError"] == Json::parse(R"({"shm":"fail","cgroup":"fail","disk":"warn","segments":"fail"})"));
     CHECK(json["atStart"].size() == 4);

@@ -234,8 +234,30 @@ TEST_CASE("disk: what is counted, and what is not") {
     CHECK(line_of(explanation, Key::disk_inodes).note.empty());
     explanation = explained(R"({"disk":{"accounting-only":true}})");
     CHECK(outcome(explanation, Key::disk_size) == "none -");
-    CHECK(explained(R"({"disk":{"guard":"require"}})").refusal->code == Code::not_allowed);
     CHECK(explain(Bundle().asks("pids-max", "5")).uncounted.empty());
+}
+
+TEST_CASE("disk: whether the guard holds it, and what is required") {
+    auto bundle = Bundle().asks("disk-size", "1Gi");
+    bundle.confinement.pid = oci::PidNamespace::own;
+    const std::string required = R"({"disk":{"guard":"require"}})";
+    // Not started: behind the shim.
+    CHECK(!explain(bundle).guarded);
+    CHECK(!explain(bundle).escapable);
+    CHECK(explain(bundle, required).verdict == Verdict::limits);
+    CHECK(explain(bundle, required).at_start.back() ==
+          "disk: that the container runs behind the guard of bulkhead-runtime");
+    bundle.confinement.unbounded_by = "CAP_SYS_ADMIN";
+    CHECK(explain(bundle).escapable == "it may have CAP_SYS_ADMIN");
+    CHECK(explain(bundle, required).refusal->code == Code::not_allowed);
+    // Started: as it was.
+    bundle.guard = {.put_up = true, .escapable = ""};
+    CHECK(explain(bundle).guarded == true);
+    CHECK(!explain(bundle).escapable);
+    bundle.guard = {.put_up = false, .escapable = "why"};
+    CHECK(explain(bundle).guarded == false);
+    CHECK(explain(bundle).escapable == "why");
+    CHECK(explain(bundle, required).refusal->what.ends_with("could: why"));
 }
 
 TEST_CASE("what only the container can tell is named, by what is asked for") {

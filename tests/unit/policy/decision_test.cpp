@@ -238,32 +238,10 @@ TEST_CASE("declared segments under maxima") {
     });
 }
 
-TEST_CASE("disk.guard: require refuses a disk limit that could be taken off") {
-    const auto what = [](const std::string& config, const std::string& asked, bool guarded) {
-        const auto plan =
-            decide(request(asked, local), sound_config(config), {.engine = local, .ram = ram, .guarded = guarded});
-        if (!plan) {
-            CHECK(plan.error().code == Code::not_allowed);
-        }
-        return plan ? "" : plan.error().what;
-    };
-    const std::string required = R"({"disk":{"guard":"require"},"defaults":{"disk-inodes":5}})";
-    CHECK(what(required, "disk-size=1Gi", true).empty());
-    CHECK(what(required, "disk-size=1Gi", false) ==
-          "io.bulkhead.disk-size=\"1Gi\": the node config requires the guard (disk.guard), and this container does not "
-          "run behind it; start it through bulkhead-runtime");
-    CHECK(what(required, "", false).starts_with("FILE: defaults.disk-inodes=\"5\": the node config requires"));
-    CHECK(what(R"({"disk":{"guard":"require"}})", "shm-size=1Mi", false).empty());
-    CHECK(what(R"({"disk":{"guard":"require","accounting-only":true}})", "disk-size=1Gi", false).empty());
-    for (const std::string guard : {"auto", "off"}) {
-        CHECK(what(R"({"disk":{"guard":")" + guard + "\"}}", "disk-size=1Gi", false).empty());
-    }
-}
-
 TEST_CASE("ro is refused to whom CAP_SYS_ADMIN may come") {
     const auto what = [](const std::string& asked, bool sys_admin) {
         const auto plan =
-            decide(request(asked, local), {}, {.engine = local, .ram = ram, .guarded = false, .sys_admin = sys_admin});
+            decide(request(asked, local), {}, {.engine = local, .ram = ram, .sys_admin = sys_admin});
         if (!plan) {
             CHECK(plan.error().code == Code::not_allowed);
         }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/policy/guard.h"
 
+#include "support/node_config.h"
+
 #include <doctest/doctest.h>
 
 using namespace bulkhead;
@@ -116,4 +118,64 @@ TEST_CASE("who has no limit is not called escapable") {
               question.pod_has_disk_key = true;
               question.confinement.pid = PidNamespace::host;
           }) == "guarded");
+}
+
+TEST_CASE("who shares a pid namespace with guarded containers alone is guarded too") {
+    const auto put_up = [](std::optional<bool> others, Guard mode) {
+        GuardQuestion question;
+        question.mode = mode;
+        question.pid_owner_guarded = others;
+        return judge_guard(question).put_up;
+    };
+    CHECK(put_up(true, Guard::automatic));
+    CHECK(!put_up(false, Guard::automatic));
+    CHECK(!put_up(std::nullopt, Guard::automatic));
+    CHECK(!put_up(true, Guard::off));
+}
+
+TEST_CASE("what the node config and config.json tell of the question") {
+    const auto question = [](const std::string& config, const std::string& key) {
+        oci::Spec spec;
+        spec.annotations.push_back({.key = key, .value = "1Gi"});
+        oci::Confinement confinement;
+        confinement.unbounded_by = "CAP_SYS_ADMIN";
+        return policy::guard_question(test::sound_config(config), spec, confinement);
+    };
+    const auto usual = question("{}", "io.bulkhead.shm-size");
+    CHECK(usual.mode == Guard::automatic);
+    CHECK(usual.confinement.unbounded_by == "CAP_SYS_ADMIN");
+    CHECK(!usual.pod_has_disk_key);
+    CHECK(!usual.disk_default);
+    CHECK(question("{}", "io.bulkhead.disk-inodes/other").pod_has_disk_key);
+    CHECK(question(R"({"disk":{"guard":"require"}})", "x").mode == Guard::require);
+    CHECK(question(R"({"defaults":{"disk-inodes":5}})", "x").disk_default);
+    CHECK(question(R"({"rules":[{"namespace":"a","defaults":{"disk-size":"1Gi"}}]})", "x").disk_default);
+    CHECK(!question(R"({"defaults":{"shm-size":"1Gi"},"max":{"disk-size":"1Gi"}})", "x").disk_default);
+}
+
+TEST_CASE("disk.guard: require refuses a disk limit that could be taken off") {
+    const auto what = [](Guard mode, bool accounting_only, std::optional<std::string> escapable) {
+        policy::Plan plan;
+        plan.disk_inodes.emplace();
+        plan.disk_inodes->annotation = "io.bulkhead.disk-inodes";
+        plan.disk_inodes->text = "5";
+        policy::DiskConfig config;
+        config.guard = mode;
+        config.accounting_only = accounting_only;
+        const auto held = policy::check_guard(plan, config, escapable);
+        if (!held) {
+            CHECK(held.error().code == Code::not_allowed);
+        }
+        return held ? "" : held.error().what;
+    };
+    policy::DiskConfig required;
+    required.guard = Guard::require;
+    CHECK(policy::check_guard({}, required, "it may"));
+    CHECK(what(Guard::require, false, "it may have CAP_SYS_ADMIN") ==
+          "io.bulkhead.disk-inodes=\"5\": the node config requires that nobody can take a disk limit off (disk.guard), "
+          "and this container could: it may have CAP_SYS_ADMIN");
+    CHECK(what(Guard::require, false, std::nullopt).empty());
+    CHECK(what(Guard::require, true, "it may").empty());
+    CHECK(what(Guard::automatic, false, "it may").empty());
+    CHECK(what(Guard::off, false, "it may").empty());
 }

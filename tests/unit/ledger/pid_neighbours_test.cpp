@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/ledger/pid_neighbours.h"
+
+#include "runtime/ledger/store.h"
+#include "support/child.h"
+#include "support/temporary_directory.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+using namespace bulkhead;
+using ledger::Receipt;
+
+namespace {
+
+const auto root_only = doctest::skip(geteuid() != 0);
+
+struct Fixture {
+    test::TemporaryDirectory directory;
+    std::string state_dir = directory.path("state");
+    ledger::Store store = ledger::Store::open_or_make(state_dir).value();
+    test::IdleProcess process;
+
+    // One that lives, in the pid namespace of this program.
+    [[nodiscard]] Receipt receipt(const std::string& id, std::optional<ledger::GuardRecord> guard) const {
+        Receipt receipt;
+        receipt.id = id;
+        receipt.bundle = "/" + id;
+        receipt.process = sys::Process::open(process.pid())->identity();
+        receipt.boot_id = sys::boot_id().value();
+        receipt.guard = std::move(guard);
+        return receipt;
+    }
+    void write(const Receipt& receipt) const { CHECK(store.entry(receipt.id, receipt.bundle)->write(receipt)); }
+    [[nodiscard]] std::vector<Receipt> neighbours(oci::PidNamespace kind, const std::string& path) const {
+        oci::Confinement confinement;
+        confinement.pid = kind;
+        confinement.pid_path = path;
+        return ledger::pid_neighbours(confinement, state_dir);
+    }
+    [[nodiscard]] std::vector<Receipt> neighbours() const {
+        return neighbours(oci::PidNamespace::joined, "/proc/self/ns/pid");
+    }
+};
+
+} // namespace
+
+TEST_CASE("neighbours are those that live in the pid namespace that is joined (root only)" * root_only) {
+    const Fixture fixture;
+    CHECK(fixture.neighbours().empty());
+    CHECK(!ledger::all_guarded(fixture.neighbours()));
+    fixture.write(fixture.receipt("one", ledger::GuardRecord{.put_up = true, .escapable = ""}));
+    auto gone = fixture.receipt("gone", std::nullopt);
+    ++gone.process.start_time;
+    fixture.write(gone);
+    REQUIRE(fixture.neighbours().size() == 1);
+    CHECK(fixture.neighbours()[0].id == "one");
+    CHECK(ledger::all_guarded(fixture.neighbours()) == true);
+    fixture.write(fixture.receipt("two", std::nullopt));
+    CHECK(fixture.neighbours().size() == 2);
+    CHECK(ledger::all_guarded(fixture.neighbours()) == false);
+    CHECK(fixture.neighbours(oci::PidNamespace::own, "").empty());
+    CHECK(fixture.neighbours(oci::PidNamespace::joined, "/proc/self/ns/net").empty());
+    CHECK(fixture.neighbours(oci::PidNamespace::joined, fixture.directory.path("none")).empty());
+}
+
+TEST_CASE("without a state directory there are none") {
+    oci::Confinement confinement;
+    confinement.pid = oci::PidNamespace::joined;
+    confinement.pid_path = "/proc/self/ns/pid";
+    CHECK(ledger::pid_neighbours(confinement, "/nowhere").empty());
+}
+
+TEST_CASE("a receipt with a disk limit is marked once, and no other (root only)" * root_only) {
+    const Fixture fixture;
+    auto limited = fixture.receipt("limited", ledger::GuardRecord{.put_up = true, .escapable = ""});
+    const auto mark = [&](const Receipt& receipt) { return ledger::mark_escapable(fixture.state_dir, receipt, "why"); };
+    CHECK(mark(limited) == false); // has none
+    fixture.write(limited);
+    CHECK(mark(limited) == false); // no disk limit
+    limited.disk.emplace();
+    limited.disk->filesystem = "2f3c1f5e-8a0f-4d5c-9a57-5f0b1f6a2d11";
+    limited.disk->id = 1U << 30U;
+    limited.disk->upper = "/upper";
+    fixture.write(limited);
+    auto other = limited;
+    ++other.process.start_time;
+    CHECK(mark(other) == false); // of an earlier container
+    CHECK(mark(limited) == true);
+    CHECK(fixture.store.receipts_of("limited")->at(0).guard->escapable == "why");
+    CHECK(mark(limited) == false);
+}

@@ -240,8 +240,7 @@ TEST_CASE("declared segments under maxima") {
 
 TEST_CASE("ro is refused to whom CAP_SYS_ADMIN may come") {
     const auto what = [](const std::string& asked, bool sys_admin) {
-        const auto plan =
-            decide(request(asked, local), {}, {.engine = local, .ram = ram, .sys_admin = sys_admin});
+        const auto plan = decide(request(asked, local), {}, {.engine = local, .ram = ram, .sys_admin = sys_admin});
         if (!plan) {
             CHECK(plan.error().code == Code::not_allowed);
         }

@@ -42,8 +42,15 @@ namespace {
 
 bool names_us(std::string_view text) { return text.contains(oci::our_prefix); }
 
-// Of another container's process, which may have a limit.
-bool may_join_pid_namespace(std::string_view text) { return text.contains("/ns/pid\""); }
+// Whether a container joins the pid namespace of one that we have a receipt of. One that cannot be read joins none: it
+// may have nothing to do with us.
+bool joins_ours(std::string_view text, const Places& places) {
+    if (!text.contains("/ns/pid\"")) {
+        return false;
+    }
+    const auto confinement = oci::read_confinement(text);
+    return confinement && !ledger::pid_neighbours(*confinement, places.state_dir).empty();
+}
 
 // Who is not root on the node cannot have walls; he who asks for none misses none.
 Result<bool> may_work(std::string_view text) {
@@ -102,7 +109,7 @@ Result<Preparation> Preparation::make(const Invocation& invocation, Dialect dial
     TRY_ASSIGN(auto bundle, bundle_directory(invocation, dialect));
     auto config = invocation.config.empty() ? bundle + "/config.json" : invocation.config;
     TRY_ASSIGN(auto text, oci::read_config(config));
-    if (!names_us(text) && !reading.config.has_defaults() && !may_join_pid_namespace(text)) {
+    if (!names_us(text) && !reading.config.has_defaults() && !joins_ours(text, places)) {
         return preparation;
     }
     TRY_ASSIGN(const auto can, may_work(text));

@@ -52,11 +52,18 @@ Result<Size> parse_term(Key key, const oci::JsonValue& value, std::string& text)
     return Size{.value = number, .percent = false};
 }
 
+// Behind a place: "is too little", else 'is "512m": "m" is milli'.
+std::string reason(const Error& error, const std::string& text) {
+    const bool predicate = std::ranges::any_of(std::array{"is ", "has ", "does "},
+                                               [&](const char* verb) { return error.what.starts_with(verb); });
+    return predicate ? error.what : "is " + in_quotes(text) + ": " + error.what;
+}
+
 void read_term(ConfigReader& reader, const ConfigTree& tree, Key key, std::optional<Term>& term) {
     Term read{.size = {}, .text = {}, .place = {.file = tree.file(), .path = tree.path()}};
     auto size = parse_term(key, tree.value(), read.text);
     if (!size) {
-        reader.problem(tree, size.error().what);
+        reader.problem(tree, reason(size.error(), read.text));
         size = Size{};
     }
     read.size = *size;
@@ -72,7 +79,7 @@ void read_segment_term(ConfigReader& reader, const ConfigTree& tree, std::option
     }
     const auto size = parse_size(tree.value());
     if (!size) {
-        reader.problem(tree, size.error().what);
+        reader.problem(tree, reason(size.error(), read.text));
         return;
     }
     read.size = *size;

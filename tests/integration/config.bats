@@ -45,7 +45,7 @@ expect_says() { # STATUS LINE...
     expect_says 1 "$config.d/10-a.json: JSON is malformed or cut off" \
         "$config: disks is not known to this version; the nearest that is known is \"disk\"" \
         "$config: max.pids-max is no number; write digits, or a quantity in quotes" \
-        "$config: max.shm-size \"m\" is milli in Kubernetes and MiB in docker; write 512Mi or 536870912" \
+        "$config: max.shm-size is \"512m\": \"m\" is milli in Kubernetes and MiB in docker; write 512Mi or 536870912" \
         "$config.d/20-b.json: on-error.shm is neither \"fail\" nor \"warn\"" \
         "$config: rules[1] can never match, as rules[0] before it matches all that it does"
 }

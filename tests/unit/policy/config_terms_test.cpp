@@ -65,7 +65,9 @@ TEST_CASE("values that are none") {
         return problem(R"({"max":{")" + name + "\":" + value + "}}");
     };
     CHECK(of("shm-size", R"("512m")") ==
-          R"(max.shm-size: "m" is milli in Kubernetes and MiB in docker; write 512Mi or 536870912)");
+          R"(max.shm-size: is "512m": "m" is milli in Kubernetes and MiB in docker; write 512Mi or 536870912)");
+    CHECK(of("shm-size", R"("1.5Gi")").starts_with(R"(max.shm-size: is "1.5Gi": fractions are not accepted)"));
+    CHECK(of("shm-size", R"("5X")").starts_with(R"(max.shm-size: is "5X": unknown unit)"));
     CHECK(of("shm-size", "0") == "max.shm-size: is 0, which would be no limit or no room; write more or leave it out");
     CHECK(of("memory-max", "1000") == "max.memory-max: is too little; write at least 65536");
     CHECK(of("pids-max", "4194305") == "max.pids-max: is more than the kernel takes; write at most 4194304");

@@ -80,9 +80,11 @@ public:
 
     Result<void> go() {
         auto reading = policy::read_config(places_.config);
-        TRY_ASSIGN(runtime_, find_real_runtime(arguments_[0], reading.config.runtime.path, std::getenv("PATH")));
-        dialect_ = dialect_of(runtime_.name);
+        auto runtime = find_real_runtime(arguments_[0], reading.config.runtime.path, std::getenv("PATH"));
+        // Whatever comes of it: the command line says where an error goes.
+        dialect_ = dialect_of(runtime ? runtime->name : arguments_[0]);
         invocation_ = parse_command_line(arguments_, dialect_);
+        TRY_ASSIGN(runtime_, std::move(runtime));
         TRY(prepare(std::move(reading)));
         auto become = this->become();
         if (const auto undone = preparation_.undo(); !undone) {

@@ -127,8 +127,12 @@ refused() { # WHAT FILTER
     run env PATH="$work/broken" "$shims/$RUNTIME" --root "$work/runtime" create --bundle "$bundle" "$id" </dev/null
     expect_eq "1 bulkhead: c1: execute $work/broken/$RUNTIME: Exec format error" "$status $output"
     expect_nothing_left
+    local there_is_none="bulkhead: c1: no runtime to become: looked for \"$RUNTIME\" in"
     run env PATH="$work" "$shims/$RUNTIME" --root "$work/runtime" create --bundle "$bundle" "$id" </dev/null
-    expect_match "^1 bulkhead: no runtime to become: looked for \"$RUNTIME\" in" "$status $output"
+    expect_match "^1 $there_is_none" "$status $output"
+    run env PATH="$work" "$shims/$RUNTIME" --log "$work/log" --log-format json create --bundle "$bundle" "$id" </dev/null
+    expect_eq "1 " "$status $output"
+    expect_match "^$there_is_none" "$(jq --raw-output .msg "$work/log")"
     expect_nothing_left
     expect_second_try_works
 }

@@ -12,6 +12,7 @@
 #include "runtime/shim/real_runtime.h"
 #include "runtime/shim/update.h"
 #include "runtime/sys/file.h"
+#include "runtime/sys/namespace.h"
 #include "runtime/sys/process.h"
 
 #include <algorithm>
@@ -43,6 +44,9 @@ void add_promise(Promised& promised, const ledger::Promise& promise) {
         promised.oom_group = promised.oom_group || promise.value != 0;
     } // memory-low is no limit
 }
+
+// Containers of who is not root on the node are none of ours, and the receipts are not for his eyes.
+bool may_have_receipts() { return sys::is_real_root().value_or(true); }
 
 // A container of ours that is guarded must be so in whatever else is executed in it. What cannot be read may be one.
 bool is_guarded(const Invocation& invocation, const Places& places) {
@@ -111,10 +115,10 @@ private:
             return {};
         }
         case Command::exec:
-            guard_ = is_guarded(invocation_, places_);
+            guard_ = may_have_receipts() && is_guarded(invocation_, places_);
             return {};
         case Command::update:
-            return clamp_update();
+            return may_have_receipts() ? clamp_update() : Result<void>{};
         case Command::other:
             return {};
         }

@@ -64,6 +64,23 @@ same() { # ARG...
     expect_eq running "$(runtime state c1 | jq --raw-output .status)"
 }
 
+# As a rootless engine's runtime: what root's containers were promised is not to be read by him.
+@test "exec and update by who is not root on the node are the real runtime's, to the byte" {
+    asking pids-max 20
+    container_start
+    chmod 755 "$work"
+    mkdir --mode=755 "$work/theirs"
+    install "$BULKHEAD_RUNTIME" "$work/theirs/$RUNTIME"
+    local nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups) call
+    for call in "exec c1 true" "update --pids-limit 5 c1"; do
+        # shellcheck disable=SC2086 # words
+        output_of real "${nobody[@]}" "$RUNTIME" --root "$work/none" $call
+        # shellcheck disable=SC2086
+        output_of shim "${nobody[@]}" env PATH="$work/theirs:$PATH" "$RUNTIME" --root "$work/none" $call
+        expect_same_output "$call by nobody"
+    done
+}
+
 # One of each, as it can be done but once.
 end_of() { # NAME CMD
     asking pids-max 20

@@ -7,54 +7,52 @@
 
 #include <algorithm>
 #include <fcntl.h>
-#include <iterator>
 
 namespace bulkhead::ledger {
 
 namespace {
 
-bool lives_in(const Receipt& receipt, const sys::FileStatus& ns) {
-    const auto process = sys::Process::open(receipt.process.pid);
-    if (!process || process->identity() != receipt.process) {
-        return false;
-    }
-    const auto own = process->pid_namespace();
+bool lives_in(const sys::Process& process, const sys::FileStatus& ns) {
+    const auto own = process.pid_namespace();
     return own && own->device == ns.device && own->inode == ns.inode;
 }
 
 bool is_guarded(const Receipt& receipt) { return receipt.guard && receipt.guard->put_up; }
 
-// Of one id those that live in `ns`.
-std::vector<Receipt> receipts_in(const Store& store, const std::string& id, const sys::FileStatus& ns) {
-    auto receipts = store.receipts_of(id).value_or(std::vector<Receipt>{});
-    std::erase_if(receipts, [&](const Receipt& receipt) { return !lives_in(receipt, ns); });
-    return receipts;
+// Adds those of one id that live in `ns`.
+void add_neighbours(PidNeighbours& neighbours, std::vector<Receipt> receipts, const sys::FileStatus& ns) {
+    for (auto& receipt : receipts) {
+        const auto process = sys::Process::open(receipt.process.pid);
+        if (process && process->identity() == receipt.process && lives_in(*process, ns)) {
+            neighbours.with_owner = neighbours.with_owner || process->is_first_of_pid_namespace().value_or(false);
+            neighbours.receipts.push_back(std::move(receipt));
+        }
+    }
 }
 
-Result<std::vector<Receipt>> receipts_in(const std::string& ns_path, const Store& store) {
+Result<PidNeighbours> neighbours_in(const std::string& ns_path, const Store& store) {
     TRY_ASSIGN(const auto file, sys::open_at(sys::working_directory, ns_path, O_PATH));
     TRY_ASSIGN(const auto ns, sys::status_of(file.borrow()));
     TRY_ASSIGN(const auto ids, store.ids());
-    std::vector<Receipt> found;
+    PidNeighbours neighbours;
     for (const auto& id : ids) {
-        std::ranges::move(receipts_in(store, id, ns), std::back_inserter(found));
+        add_neighbours(neighbours, store.receipts_of(id).value_or(std::vector<Receipt>{}), ns);
     }
-    return found;
+    return neighbours;
 }
 
 } // namespace
 
-std::vector<Receipt> pid_neighbours(const oci::Confinement& confinement, const std::string& state_dir) {
+PidNeighbours pid_neighbours(const oci::Confinement& confinement, const std::string& state_dir) {
     if (confinement.pid != oci::PidNamespace::joined) {
         return {};
     }
     const auto store = Store::open(state_dir);
-    return store && *store ? receipts_in(confinement.pid_path, **store).value_or(std::vector<Receipt>{})
-                           : std::vector<Receipt>{};
+    return store && *store ? neighbours_in(confinement.pid_path, **store).value_or(PidNeighbours{}) : PidNeighbours{};
 }
 
-std::optional<bool> all_guarded(const std::vector<Receipt>& receipts) {
-    return receipts.empty() ? std::nullopt : std::optional(std::ranges::all_of(receipts, is_guarded));
+std::optional<bool> all_guarded(const PidNeighbours& neighbours) {
+    return neighbours.with_owner ? std::optional(std::ranges::all_of(neighbours.receipts, is_guarded)) : std::nullopt;
 }
 
 Result<bool> mark_escapable(const std::string& state_dir, const Receipt& receipt, const std::string& reason) {

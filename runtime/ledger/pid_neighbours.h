@@ -13,12 +13,18 @@
 
 namespace bulkhead::ledger {
 
-// The receipts of those that live in the pid namespace that a container joins; empty where it joins none. Reads every
-// receipt of the node. Whom we know nothing of is not among them, nor who cannot be read.
-[[nodiscard]] std::vector<Receipt> pid_neighbours(const oci::Confinement& confinement, const std::string& state_dir);
+// Those that live in the pid namespace that a container joins.
+struct PidNeighbours {
+    std::vector<Receipt> receipts; // without whom we know nothing of, or whose receipt cannot be read
+    bool with_owner = false;       // one of them made the namespace
+};
 
-// Whether all of them run behind the guard; nullopt: there is none.
-[[nodiscard]] std::optional<bool> all_guarded(const std::vector<Receipt>& receipts);
+// Reads every receipt of the node, where a container joins a pid namespace; else there are none.
+[[nodiscard]] PidNeighbours pid_neighbours(const oci::Confinement& confinement, const std::string& state_dir);
+
+// Whether all of them run behind the guard. nullopt: that is not known, as the one that made the namespace, who can do
+// for all others what they cannot, is none of them.
+[[nodiscard]] std::optional<bool> all_guarded(const PidNeighbours& neighbours);
 
 // Writes into the receipt of a container with a disk limit, if it has no reason yet, why that can be taken off. False
 // where there is nothing to write.

@@ -21,7 +21,8 @@ struct GuardQuestion {
     bool disk_limit = false;       // the container has one
     bool pod_has_disk_key = false; // one of its containers may have one
     bool disk_default = false;     // the node config has one, for whomever
-    // Of a joined pid namespace: whether those in it run behind the guard. nullopt: that is not known.
+    // Of a joined pid namespace: whether the one that made it and all others in it run behind the guard. nullopt: that
+    // is not known.
     std::optional<bool> pid_owner_guarded;
 };
 

@@ -165,7 +165,7 @@ Result<void> Preparation::prepare(const Subject& subject, const Places& places, 
     }
     guard_ = {.put_up = verdict.put_up, .escapable = verdict.escapable.value_or("")};
     if (!verdict.put_up && !subject.confinement.user_namespace) {
-        mark_escapable(subject.id, neighbours, places, journal);
+        mark_escapable(subject.id, neighbours.receipts, places, journal);
     }
     return outlook || verdict.put_up ? put_up(subject, places, outlook, journal) : Result<void>{};
 }

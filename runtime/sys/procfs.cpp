@@ -116,6 +116,14 @@ Result<std::optional<UniqueFd>> Process::own_user_namespace() const {
 
 Result<FileStatus> Process::pid_namespace() const { return status_behind(directory_.borrow(), "ns/pid"); }
 
+Result<bool> Process::is_first_of_pid_namespace() const {
+    TRY_ASSIGN(const auto text, read_at(directory_.borrow(), "status"));
+    constexpr std::string_view field = "\nNSpid:"; // its numbers, from the reader's namespace inwards
+    const auto begin = text.find(field);
+    const auto line = begin == std::string::npos ? "" : text.substr(begin + 1, text.find('\n', begin + 1) - begin - 1);
+    return line.ends_with("\t1");
+}
+
 Result<UniqueFd> Process::mountinfo() const { return open_at(directory_.borrow(), "mountinfo", O_RDONLY); }
 
 Result<std::string> Process::cgroup() const { return read_at(directory_.borrow(), "cgroup"); }

@@ -40,6 +40,8 @@ public:
     [[nodiscard]] Result<std::optional<UniqueFd>> own_user_namespace() const;
     // Device and inode of its pid namespace: of those that are open the same for no other.
     [[nodiscard]] Result<FileStatus> pid_namespace() const;
+    // Whether it is process 1 of that: the one that the namespace was made with, and ends with.
+    [[nodiscard]] Result<bool> is_first_of_pid_namespace() const;
     [[nodiscard]] Result<UniqueFd> mountinfo() const;
     // The text of /proc/PID/cgroup.
     [[nodiscard]] Result<std::string> cgroup() const;

@@ -134,20 +134,24 @@ a_stranger_that_cannot() { # RUNTIME
     with_runtimes a_stranger_that_cannot
 }
 
-@test "in the pid namespace of one that is not guarded a limit is escapable" {
-    local pid
+# A guarded one beside them does not make it any better.
+@test "in the pid namespace of one that is not guarded a limit is escapable, of a second one too" {
+    local pid name
     layer_make c1
-    layer_make c2
     bundle c1
     bundle_edit c1 'del(.hooks, .annotations)'
     start_again c1
     pid=$(pid_of c1)
-    shim_bundle runc c2 disk-size=10Mi
-    # shellcheck disable=SC2016
-    jq --arg pid "$pid" "$joins" "$bundles/c2/config.json" >"$bundles/c2/new"
-    mv "$bundles/c2/new" "$bundles/c2/config.json"
-    start_again c2
-    expect_eq "running 1 it shares its pid namespace with a container that is not known to be guarded" "$(guarded c2)"
+    for name in c2 c3; do
+        layer_make "$name"
+        shim_bundle runc "$name" disk-size=10Mi
+        # shellcheck disable=SC2016
+        jq --arg pid "$pid" "$joins" "$bundles/$name/config.json" >"$bundles/$name/new"
+        mv "$bundles/$name/new" "$bundles/$name/config.json"
+        start_again "$name"
+        expect_eq "running 1 it shares its pid namespace with a container that is not known to be guarded" \
+            "$(guarded "$name")"
+    done
 }
 
 # As containerd's CRI plugin makes them: the sandbox first, with the pod's annotations, then what joins it.

@@ -75,6 +75,22 @@ TEST_CASE("Process::open of this process") {
     CHECK(sys::read_all(process->mountinfo()->borrow(), 1 << 20).value() == test::read_file("/proc/self/mountinfo"));
 }
 
+TEST_CASE("the first process of a pid namespace (unshare: root only)" * doctest::skip(geteuid() != 0)) {
+    CHECK(Process::open(1)->is_first_of_pid_namespace() == true);
+    CHECK(test::in_child([](test::Findings& findings) {
+              const auto is_first = [](const test::IdleProcess& process) {
+                  return Process::open(process.pid())->is_first_of_pid_namespace().value();
+              };
+              const test::IdleProcess outside;
+              findings.expect(::unshare(CLONE_NEWPID) == 0, "unshare");
+              const test::IdleProcess first;
+              const test::IdleProcess second;
+              findings.expect(!is_first(outside), "outside");
+              findings.expect(is_first(first), "the first");
+              findings.expect(!is_first(second), "the second");
+          }) == "");
+}
+
 TEST_CASE("Process::root is the root directory of the process (chroot: root only)" * doctest::skip(geteuid() != 0)) {
     const test::TemporaryDirectory root;
     const test::IdleProcess other([&] { return ::chroot(root.path().c_str()) == 0; });
@@ -221,6 +237,7 @@ TEST_CASE("the files of a process keep the errno") {
     CHECK(process->mount_namespace().error().number == EMFILE);
     CHECK(process->mountinfo().error().number == EMFILE);
     CHECK(process->cgroup().error().number == EMFILE);
+    CHECK(process->is_first_of_pid_namespace().error().number == EMFILE);
     CHECK(process->namespace_root().error().number == EMFILE);
     CHECK(sys::boot_id().error().number == EMFILE);
     CHECK(sys::own_cgroup().error().number == EMFILE);

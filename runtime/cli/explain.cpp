@@ -12,6 +12,7 @@
 #include "runtime/sys/file.h"
 #include "runtime/sys/procfs.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
 #include <memory>
@@ -57,16 +58,10 @@ Result<std::string> read_state_text(const std::string& path) {
 
 // What the receipt of a container says that was started, or is about to be.
 std::optional<ledger::GuardRecord> guard_of(const Subject& subject, const std::string& state_dir) {
-    const auto store = ledger::Store::open(state_dir);
-    if (!store || !*store) {
-        return std::nullopt;
-    }
-    for (auto& receipt : (*store)->receipts_of(subject.id).value_or(std::vector<ledger::Receipt>{})) {
-        if (receipt.bundle == subject.bundle && receipt.disk) {
-            return std::move(receipt.guard);
-        }
-    }
-    return std::nullopt;
+    auto receipts = ledger::receipts_of(state_dir, subject.id).value_or(std::vector<ledger::Receipt>{});
+    const auto of_bundle = std::ranges::find_if(
+        receipts, [&](const ledger::Receipt& receipt) { return receipt.bundle == subject.bundle && receipt.disk; });
+    return of_bundle == receipts.end() ? std::nullopt : std::move(of_bundle->guard);
 }
 
 Result<Ground> look_at(const Subject& subject, const std::string& state_dir) {

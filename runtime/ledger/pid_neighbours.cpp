@@ -17,8 +17,6 @@ bool lives_in(const sys::Process& process, const sys::FileStatus& ns) {
     return own && own->device == ns.device && own->inode == ns.inode;
 }
 
-bool is_guarded(const Receipt& receipt) { return receipt.guard && receipt.guard->put_up; }
-
 // Adds those of one id that live in `ns`.
 void add_neighbours(PidNeighbours& neighbours, std::vector<Receipt> receipts, const sys::FileStatus& ns) {
     for (auto& receipt : receipts) {

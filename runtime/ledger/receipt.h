@@ -63,6 +63,9 @@ struct Receipt : Owner {
     std::vector<resources::SegmentRecord> segments;
 };
 
+// Whether it runs behind the guard.
+[[nodiscard]] inline bool is_guarded(const Receipt& receipt) { return receipt.guard && receipt.guard->put_up; }
+
 [[nodiscard]] std::string to_json(const Receipt& receipt);
 // Code::internal for what to_json() did not write.
 [[nodiscard]] Result<Receipt> from_json(std::string_view text);

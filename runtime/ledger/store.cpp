@@ -184,4 +184,9 @@ Result<void> Entry::remove_files(const std::vector<std::string>& files) const {
     return done ? Result<void>{} : gone;
 }
 
+Result<std::vector<Receipt>> receipts_of(const std::string& path, const std::string& id) {
+    TRY_ASSIGN(const auto store, Store::open(path));
+    return store ? store->receipts_of(id) : Result<std::vector<Receipt>>();
+}
+
 } // namespace bulkhead::ledger

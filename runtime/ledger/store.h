@@ -73,6 +73,9 @@ private:
     UniqueFd directory_;
 };
 
+// Store::receipts_of() in the state directory `path`; none where it is not there.
+[[nodiscard]] Result<std::vector<Receipt>> receipts_of(const std::string& path, const std::string& id);
+
 // FNV-1a, 64 bits: a short name for a path or an id, the same in every version. Engines do not try to make collisions.
 [[nodiscard]] std::uint64_t short_hash(std::string_view text);
 

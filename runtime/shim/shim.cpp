@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/shim/shim.h"
 
-#include "runtime/base/line.h"
+#include "runtime/ledger/store.h"
 #include "runtime/oci/state.h"
 #include "runtime/policy/config_file.h"
 #include "runtime/shim/command_line.h"
@@ -49,24 +49,18 @@ void add_promise(Promised& promised, const ledger::Promise& promise) {
 bool may_have_receipts() { return sys::is_real_root().value_or(true); }
 
 // A container of ours that is guarded must be so in whatever else is executed in it. What cannot be read may be one.
-bool is_guarded(const Invocation& invocation, const Places& places) {
-    const auto store = ledger::Store::open(places.state_dir);
-    if (!store || !*store) {
-        return !store.has_value();
-    }
+bool may_be_guarded(const Invocation& invocation, const Places& places) {
     if (!invocation.certain || !oci::is_container_id(invocation.id)) {
-        return true;
+        const auto store = ledger::Store::open(places.state_dir);
+        return !store || *store;
     }
-    const auto receipts = (*store)->receipts_of(invocation.id);
-    return !receipts || std::ranges::any_of(*receipts, [](const ledger::Receipt& receipt) {
-        return receipt.guard && receipt.guard->put_up;
-    });
+    const auto receipts = ledger::receipts_of(places.state_dir, invocation.id);
+    return !receipts || std::ranges::any_of(*receipts, ledger::is_guarded);
 }
 
 // What the containers of that id that live were promised, of each limit the least.
 Result<std::optional<Promised>> promised_to(const std::string& id, const Places& places) {
-    TRY_ASSIGN(const auto store, ledger::Store::open(places.state_dir));
-    TRY_ASSIGN(const auto receipts, store ? store->receipts_of(id) : Result<std::vector<ledger::Receipt>>());
+    TRY_ASSIGN(const auto receipts, ledger::receipts_of(places.state_dir, id));
     std::optional<Promised> promised;
     for (const auto& receipt : receipts) {
         TRY_ASSIGN(const auto alive, ledger::is_alive(receipt));
@@ -115,7 +109,7 @@ private:
             return {};
         }
         case Command::exec:
-            guard_ = may_have_receipts() && is_guarded(invocation_, places_);
+            guard_ = may_have_receipts() && may_be_guarded(invocation_, places_);
             return {};
         case Command::update:
             return may_have_receipts() ? clamp_update() : Result<void>{};

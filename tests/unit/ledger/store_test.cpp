@@ -354,9 +354,12 @@ TEST_CASE("the receipts of an id are read though somebody has it (root only)" * 
     const auto receipts = fixture.store.receipts_of("web");
     REQUIRE(receipts);
     CHECK(receipts->size() == 2);
+    CHECK(ledger::receipts_of(fixture.state, "web")->size() == 2);
+    CHECK(ledger::receipts_of(fixture.directory.path("none"), "web")->empty());
     test::write_file(fixture.state + "/containers/web/.x.json.new", "{");
     CHECK(fixture.store.receipts_of("web")->size() == 2);
     test::write_file(fixture.state + "/containers/web/x.json", "{");
     REQUIRE(::chmod((fixture.state + "/containers/web/x.json").c_str(), 0600) == 0);
     CHECK(fixture.store.receipts_of("web").error().code == Code::internal);
+    CHECK(ledger::receipts_of(fixture.state, "web").error().code == Code::internal);
 }

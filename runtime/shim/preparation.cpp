@@ -36,7 +36,26 @@ struct Preparation::Subject {
     oci::Confinement confinement;
     policy::Asking asking;
     sys::Process process; // this one, which the runtime will be
+
+    static Result<Subject> read(const Invocation& invocation, std::string bundle, std::string config, std::string text);
 };
+
+Result<Preparation::Subject> Preparation::Subject::read(const Invocation& invocation, std::string bundle,
+                                                        std::string config, std::string text) {
+    TRY_ASSIGN(auto spec, in_context(config, oci::parse_spec(text, bundle)));
+    TRY_ASSIGN(auto confinement, in_context(config, oci::read_confinement(text)));
+    TRY_ASSIGN(auto asking, policy::read_asking(spec, invocation.id, bundle));
+    TRY_ASSIGN(auto process, sys::Process::open(::getpid()));
+    return Subject{.invocation = invocation,
+                   .id = invocation.id,
+                   .bundle = std::move(bundle),
+                   .config = std::move(config),
+                   .text = std::move(text),
+                   .spec = std::move(spec),
+                   .confinement = std::move(confinement),
+                   .asking = std::move(asking),
+                   .process = std::move(process)};
+}
 
 namespace {
 
@@ -60,6 +79,19 @@ Result<bool> may_work(std::string_view text) {
                                        "container as root, or without io.bulkhead. annotations");
     }
     return real;
+}
+
+// Of a container that is ours, it must be certain which one it is, and that the hook will read the same of it.
+Result<void> check_command_line(const Invocation& invocation, const std::string& config_of_bundle) {
+    if (!invocation.config.empty() && invocation.config != config_of_bundle) {
+        return fail(Code::unsupported, "the hook reads config.json in the bundle, and --config is about another file; "
+                                       "put it into the bundle");
+    }
+    if (!invocation.certain) {
+        return fail(Code::unsupported, "the runtime's command line has an option that is not known, so that it cannot "
+                                       "be told which container it is about; write its value behind \"=\"");
+    }
+    return {};
 }
 
 Result<resources::Layer> find_layer(const oci::Spec& spec, const sys::Process& process) {
@@ -107,7 +139,8 @@ Result<Preparation> Preparation::make(const Invocation& invocation, Dialect dial
                                       policy::ConfigReading reading, const Journal& journal) {
     Preparation preparation;
     TRY_ASSIGN(auto bundle, bundle_directory(invocation, dialect));
-    auto config = invocation.config.empty() ? bundle + "/config.json" : invocation.config;
+    const auto config_of_bundle = bundle + "/config.json";
+    auto config = invocation.config.empty() ? config_of_bundle : invocation.config;
     TRY_ASSIGN(auto text, oci::read_config(config));
     if (!names_us(text) && !reading.config.has_defaults() && !joins_ours(text, places)) {
         return preparation;
@@ -116,31 +149,12 @@ Result<Preparation> Preparation::make(const Invocation& invocation, Dialect dial
     if (!can) {
         return preparation;
     }
-    if (!invocation.config.empty() && invocation.config != bundle + "/config.json") {
-        return fail(Code::unsupported, "the hook reads config.json in the bundle, and --config is about another file");
-    }
-    if (!invocation.certain) {
-        return fail(Code::unsupported,
-                    "the runtime's command line has an option that is not known, so that it cannot be "
-                    "told which container it is about");
-    }
+    TRY(check_command_line(invocation, config_of_bundle));
+    TRY_ASSIGN(const auto subject, Subject::read(invocation, std::move(bundle), std::move(config), std::move(text)));
     preparation.hook_ = reading.config.runtime.hook;
-    TRY_ASSIGN(auto spec, in_context(config, oci::parse_spec(text, bundle)));
-    TRY_ASSIGN(auto confinement, oci::read_confinement(text));
-    TRY_ASSIGN(auto asking, policy::read_asking(spec, invocation.id, bundle));
-    TRY_ASSIGN(auto process, sys::Process::open(::getpid()));
-    const Subject subject{.invocation = invocation,
-                          .id = invocation.id,
-                          .bundle = std::move(bundle),
-                          .config = std::move(config),
-                          .text = std::move(text),
-                          .spec = std::move(spec),
-                          .confinement = std::move(confinement),
-                          .asking = std::move(asking),
-                          .process = std::move(process)};
     auto prepared = preparation.prepare(subject, places, std::move(reading), journal);
     if (!prepared) {
-        static_cast<void>(preparation.undo());
+        preparation.undo(journal);
         return std::unexpected(std::move(prepared).error());
     }
     return preparation;
@@ -274,16 +288,18 @@ Result<void> Preparation::edit(const Subject& subject, const std::optional<polic
     return text == subject.text ? Result<void>{} : replace_config(subject.config, text);
 }
 
-Result<void> Preparation::undo() {
-    Result<void> undone;
-    if (disk_) {
-        undone = disk_->undo(*disks_);
-    }
-    if (undone && entry_) {
-        undone = entry_->remove();
+void Preparation::undo(const Journal& journal) {
+    if (const auto undone = take_back(); !undone) {
+        journal.warning("could not be undone, and stays in the receipt: " + undone.error().what);
     }
     entry_.reset();
-    return undone;
+}
+
+Result<void> Preparation::take_back() {
+    if (disk_) {
+        TRY(disk_->undo(*disks_));
+    }
+    return entry_ ? entry_->remove() : Result<void>{};
 }
 
 } // namespace bulkhead::shim

@@ -21,6 +21,7 @@
 
 namespace bulkhead::shim {
 
+// Where a node has what the shim works with; other places are for tests.
 struct Places {
     std::string config = "/etc/bulkhead/bulkhead.json";
     std::string state_dir = "/run/bulkhead";
@@ -30,17 +31,21 @@ struct Places {
 class Preparation {
 public:
     // Nothing is done where the container asks for nothing and is given nothing, nor to one that lives already: the
-    // runtime will say that it exists. What fails takes back what was done.
+    // runtime will say that it exists. What fails takes back what was done. Code::busy where another process is just
+    // creating it, Code::unsupported for a rootless engine that asks and for a command line that does not tell which
+    // container it is about; else what the hook would have.
     [[nodiscard]] static Result<Preparation> make(const Invocation& invocation, Dialect dialect, const Places& places,
                                                   policy::ConfigReading reading, const Journal& journal);
 
     [[nodiscard]] bool wants_guard() const { return guard_.put_up; }
-    // For when the runtime cannot be started after all.
-    [[nodiscard]] Result<void> undo();
+    // For when the runtime cannot be started after all. What cannot be taken back stays in the receipt, for gc, and the
+    // journal says so.
+    void undo(const Journal& journal);
 
 private:
     struct Subject;
 
+    [[nodiscard]] Result<void> take_back();
     [[nodiscard]] Result<void> prepare(const Subject& subject, const Places& places, policy::ConfigReading reading,
                                        const Journal& journal);
     [[nodiscard]] Result<void> put_up(const Subject& subject, const Places& places,

@@ -85,9 +85,7 @@ public:
         TRY_ASSIGN(runtime_, std::move(runtime));
         TRY(prepare(std::move(reading)));
         auto become = this->become();
-        if (const auto undone = preparation_.undo(); !undone) {
-            journal().warning("could not be undone, and stays in the receipt: " + undone.error().what);
-        }
+        preparation_.undo(journal());
         return become;
     }
 

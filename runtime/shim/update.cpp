@@ -206,8 +206,8 @@ Result<Limit> parse_limit(std::string_view option, std::string_view text) {
     }
     const auto number = bytes_of(text);
     if (!number) {
-        return fail(Code::malformed_input,
-                    "--" + std::string(option) + " " + in_quotes(text) + " is no number that the shim can read");
+        return fail(Code::malformed_input, "--" + std::string(option) + " " + in_quotes(text) +
+                                               " is no number that the shim can read; write digits");
     }
     return number;
 }

@@ -137,6 +137,31 @@ refused() { # WHAT FILTER
     expect_second_try_works
 }
 
+@test "an option that is not known may name another container: refused, where ours asks for something" {
+    both_kinds
+    run runtime create --new-option --bundle "$bundle" "$id" </dev/null
+    expect_eq "1 bulkhead: c1: the runtime's command line has an option that is not known, so that it cannot be told which container it is about; write its value behind \"=\"" \
+        "$status $output"
+    expect_nothing_left
+    asking
+    run runtime create --new-option --bundle "$bundle" "$id" </dev/null
+    [[ $status != 0 && $output != *bulkhead:* ]]
+    expect_match 'new-option' "$output"
+}
+
+@test "crun's --config, of another file than the hook would read" {
+    [[ $RUNTIME == crun ]] || skip_because "runc has no such option"
+    both_kinds
+    cp "$bundle/config.json" "$work/other.json"
+    run runtime create --config "$work/other.json" --bundle "$bundle" "$id" </dev/null
+    expect_eq "1 bulkhead: c1: the hook reads config.json in the bundle, and --config is about another file; put it into the bundle" \
+        "$status $output"
+    expect_nothing_left
+    runtime create --config "$bundle/config.json" --bundle "$bundle" --pid-file "$bundle/pid" "$id" </dev/null \
+        >"$bundle/log" 2>&1
+    expect_eq 1 "$(filters_of "$(container_pid)")"
+}
+
 # The container may have come to life by then: only its removal tells the runtime that nobody waits for it.
 @test "a runtime that is killed at any time after the shim's work" {
     local round pid phase prepared=0 running=0

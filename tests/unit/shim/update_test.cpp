@@ -234,7 +234,7 @@ TEST_CASE("limits as options") {
         {"--memory 1025 c1", "--memory 1024 c1"},
         {"--memory=1025b c1", "--memory=1024 c1"},
         {"--memory 1.5k c1", "--memory 1024 c1"},
-        {"--memory .5k c1", "error 65: --memory \".5k\" is no number that the shim can read"},
+        {"--memory .5k c1", "error 65: --memory \".5k\" is no number that the shim can read; write digits"},
         {"--memory 0.5k c1", "--memory 0.5k c1"},
         {"--memory 1.000000000000000000000001k c1", "--memory 1.000000000000000000000001k c1"},
         {"--memory 1.001k c1", "--memory 1024 c1"},
@@ -254,13 +254,13 @@ TEST_CASE("limits as options") {
         {"--memory-swap -1 c1", "--memory-swap -1 c1"}, // no swap is promised
         {"--memory-reservation -1 c1", "--memory-reservation -1 c1"},
         {"--memory -1 -r F c1", "--memory -1 -r F c1"}, // the file counts
-        {"--memory -2 c1", "error 65: --memory \"-2\" is no number that the shim can read"},
-        {"--memory 8192p c1", "error 65: --memory \"8192p\" is no number that the shim can read"},
-        {"--memory 1e9 c1", "error 65: --memory \"1e9\" is no number that the shim can read"},
-        {"--memory 1.2.3 c1", "error 65: --memory \"1.2.3\" is no number that the shim can read"},
-        {"--memory 5kbb c1", "error 65: --memory \"5kbb\" is no number that the shim can read"},
-        {"--memory max c1", "error 65: --memory \"max\" is no number that the shim can read"},
-        {"--pids-limit 0x10 c1", "error 65: --pids-limit \"0x10\" is no number that the shim can read"},
+        {"--memory -2 c1", "error 65: --memory \"-2\" is no number that the shim can read; write digits"},
+        {"--memory 8192p c1", "error 65: --memory \"8192p\" is no number that the shim can read; write digits"},
+        {"--memory 1e9 c1", "error 65: --memory \"1e9\" is no number that the shim can read; write digits"},
+        {"--memory 1.2.3 c1", "error 65: --memory \"1.2.3\" is no number that the shim can read; write digits"},
+        {"--memory 5kbb c1", "error 65: --memory \"5kbb\" is no number that the shim can read; write digits"},
+        {"--memory max c1", "error 65: --memory \"max\" is no number that the shim can read; write digits"},
+        {"--pids-limit 0x10 c1", "error 65: --pids-limit \"0x10\" is no number that the shim can read; write digits"},
     };
     for (const auto& row : table) {
         CAPTURE(row.text);
@@ -285,7 +285,7 @@ TEST_CASE("swap as an option") {
         {"--memory-swap -1 c1", unknown},
         {"--memory-swap 100 c1", "--memory-swap 100 c1"},
         {"--pids-limit 5 c1", "--pids-limit 5 c1"},
-        {"--memory-swap x c1", "error 65: --memory-swap \"x\" is no number that the shim can read"},
+        {"--memory-swap x c1", "error 65: --memory-swap \"x\" is no number that the shim can read; write digits"},
     };
     for (const auto& row : table) {
         CAPTURE(row.text);

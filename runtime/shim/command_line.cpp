@@ -146,9 +146,7 @@ private:
 
     // The last one counts.
     void take_switch(std::string_view name, bool on) {
-        if (name == "systemd-cgroup") {
-            invocation_.systemd_cgroup = on;
-        } else if (name == "help" || name == "h" || name == "version" || name == "V" || name == "usage") {
+        if (name == "help" || name == "h" || name == "version" || name == "V" || name == "usage") {
             help_ = on;
         }
     }
@@ -160,17 +158,14 @@ private:
             return;
         }
         using Member = std::pair<std::string_view, std::string Invocation::*>;
-        static constexpr std::array<Member, 5> members{{{"bundle", &Invocation::bundle},
+        static constexpr std::array<Member, 4> members{{{"bundle", &Invocation::bundle},
                                                         {"config", &Invocation::config},
-                                                        {"root", &Invocation::root},
                                                         {"log", &Invocation::log},
                                                         {"log-format", &Invocation::log_format}}};
         const auto* const member = std::ranges::find(members, name, &Member::first);
         const OptionPlace place{.option = name, .word = token.word, .offset = token.offset};
         if (member != members.end()) {
             invocation_.*(member->second) = token.value;
-        } else if (name == "cgroup-manager") {
-            invocation_.systemd_cgroup = token.value == "systemd";
         } else if (name == "resources") {
             invocation_.resources = place;
         } else if (name == "memory" || name == "memory-swap" || name == "pids-limit") {

@@ -33,10 +33,8 @@ struct Invocation {
     std::string id;
     std::string bundle; // as it is written; empty: none is given
     std::string config; // crun's --config: a file in place of config.json
-    std::string root;   // of the runtime's state; empty: its default
     std::string log;
     std::string log_format;
-    bool systemd_cgroup = false;
     bool certain = true; // false: id and bundle may be another's
 
     // Of update: where its limits stand, and the last of --resources, which wins over them.

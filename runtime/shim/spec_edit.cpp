@@ -16,13 +16,10 @@ constexpr std::string_view hook_environment = R"(["PATH=/usr/sbin:/usr/bin:/sbin
 constexpr std::string_view hook_timeout = "10";
 
 std::string hook_entry(const SpecEdit& edit) {
-    auto arguments = json_string(std::string_view(edit.hook).substr(edit.hook.rfind('/') + 1)); // npos + 1 is 0
-    for (const auto& argument : edit.hook_arguments) {
-        arguments.append(",").append(json_string(argument));
-    }
+    const auto name = std::string_view(edit.hook).substr(edit.hook.rfind('/') + 1); // npos + 1 is 0
     std::string entry = R"({"path":)" + json_string(edit.hook);
     return entry.append(R"(,"args":[)")
-        .append(arguments)
+        .append(json_string(name))
         .append(R"(],"env":)")
         .append(hook_environment)
         .append(R"(,"timeout":)")

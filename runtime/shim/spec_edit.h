@@ -9,7 +9,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace bulkhead::shim {
 
@@ -19,7 +18,6 @@ struct SpecEdit {
     // The hook's program, for createRuntime and poststop; empty: no hooks are added. A list that has it already, or the
     // packaged one, which comes from hooks.d, stays as it is.
     std::string hook{};
-    std::vector<std::string> hook_arguments{}; // behind its name
 
     std::optional<std::uint64_t> shm_size{}; // bytes, of a tmpfs that the runtime mounts at /dev/shm; of nothing else
     std::optional<std::uint64_t> memory_limit{};

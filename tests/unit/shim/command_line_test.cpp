@@ -26,7 +26,7 @@ std::string_view name_of(Command command) {
     return names[static_cast<std::size_t>(command)];
 }
 
-// "create ID bundle=B root=R log=L format=F systemd doubt memory@WORD:OFFSET": what is not there is left out.
+// "create ID bundle=B log=L format=F memory@WORD:OFFSET doubt": what is not there is left out.
 std::string parsed(const std::string& line, Dialect dialect) {
     const Words words(line);
     const auto invocation = parse_command_line(words.pointers(), dialect);
@@ -40,10 +40,8 @@ std::string parsed(const std::string& line, Dialect dialect) {
     add("", invocation.id);
     add("bundle=", invocation.bundle);
     add("config=", invocation.config);
-    add("root=", invocation.root);
     add("log=", invocation.log);
     add("format=", invocation.log_format);
-    all += invocation.systemd_cgroup ? " systemd" : "";
     for (const auto& limit : invocation.limits) {
         add_place(limit);
     }
@@ -72,11 +70,11 @@ struct DialectRow {
 
 const std::string task = "/run/containerd/io.containerd.runtime.v2.task/k8s.io/c1";
 const std::string task_global = "--root /run/containerd/runc/k8s.io --log " + task + "/log.json --log-format json ";
-const std::string task_parsed = " root=/run/containerd/runc/k8s.io log=" + task + "/log.json format=json";
+const std::string task_parsed = " log=" + task + "/log.json format=json";
 const std::string moby = "/var/run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/c1";
 const std::string moby_global =
     "--root /var/run/docker/runtime-runc/moby --log " + moby + "/log.json --log-format json ";
-const std::string moby_parsed = " root=/var/run/docker/runtime-runc/moby log=" + moby + "/log.json format=json systemd";
+const std::string moby_parsed = " log=" + moby + "/log.json format=json";
 const std::string pod = "/run/containers/storage/overlay-containers/c1/userdata";
 const std::string crio = "/run/containers/storage/overlay-containers/c1/userdata";
 
@@ -91,14 +89,14 @@ TEST_CASE("the command lines of engines") {
         {"containerd 1.6.20 with SystemdCgroup, a terminal, no_pivot",
          task_global + "--systemd-cgroup create --bundle " + task + " --pid-file " + task +
              "/init.pid --console-socket /tmp/pty3283/pty.sock --no-pivot --no-new-keyring c1",
-         "create c1 bundle=" + task + task_parsed + " systemd"},
+         "create c1 bundle=" + task + task_parsed},
         {"containerd 1.6.20, criu set",
          task_global + "--criu /usr/sbin/criu create --bundle " + task + " --pid-file " + task + "/init.pid c1",
          "create c1 bundle=" + task + task_parsed},
         {"containerd 2.1.0, go-runc 1.1.0, rootless",
          task_global + "--systemd-cgroup --rootless=true create --bundle " + task + " --pid-file " + task +
              "/init.pid c1",
-         "create c1 bundle=" + task + task_parsed + " systemd"},
+         "create c1 bundle=" + task + task_parsed},
         {"containerd main, go-runc 1.2.0 with a pidfd socket and debug",
          "--root /run/containerd/runc/k8s.io --debug --log " + task + "/log.json --log-format json create --bundle " +
              task + " --pid-file " + task + "/init.pid --pidfd-socket /tmp/p.sock --preserve-fds 1 c1",
@@ -115,7 +113,7 @@ TEST_CASE("the command lines of engines") {
         {"containerd 1.6.20 update", task_global + "update --resources - c1",
          "update c1" + task_parsed + " resources@9:0"},
         {"containerd 2.1.0 update", task_global + "--systemd-cgroup update --resources=- c1",
-         "update c1" + task_parsed + " systemd resources@9:12"},
+         "update c1" + task_parsed + " resources@9:12"},
         {"containerd start", task_global + "start c1", "other" + task_parsed},
         {"containerd delete", task_global + "delete --force c1", "other" + task_parsed},
         {"containerd kill", task_global + "kill --all c1 9", "other" + task_parsed},
@@ -136,11 +134,11 @@ TEST_CASE("the command lines of engines") {
         {"podman 4.3.1, conmon 2.1.6",
          "--systemd-cgroup --log-format=json --log " + pod + "/oci-log create --bundle " + pod + " --pid-file " + pod +
              "/pidfile c1",
-         "create c1 bundle=" + pod + " log=" + pod + "/oci-log format=json systemd"},
+         "create c1 bundle=" + pod + " log=" + pod + "/oci-log format=json"},
         {"podman 5.4.2, conmon 2.1.12, --runtime-flag, a terminal, descriptors",
          "--systemd-cgroup --debug --log-format=json --log " + pod + "/oci-log create --bundle " + pod +
              " --pid-file " + pod + "/pidfile --no-pivot --preserve-fds 2 --console-socket " + pod + "/attach c1",
-         "create c1 bundle=" + pod + " log=" + pod + "/oci-log format=json systemd"},
+         "create c1 bundle=" + pod + " log=" + pod + "/oci-log format=json"},
         {"podman 5.4.2 --cgroups=disabled",
          "--log-format=json --log " + pod + "/oci-log --cgroup-manager disabled create --bundle " + pod +
              " --pid-file " + pod + "/pidfile c1",
@@ -149,7 +147,7 @@ TEST_CASE("the command lines of engines") {
          "--systemd-cgroup --log-format=json --log " + pod + "/oci-log restore --bundle " + pod + " --pid-file " + pod +
              "/pidfile --detach --image-path /ck --work-path " + pod +
              " --tcp-established --file-locks --lsm-mount-context=system_u:object_r:container_file_t:s0 c1",
-         "restore c1 bundle=" + pod + " log=" + pod + "/oci-log format=json systemd"},
+         "restore c1 bundle=" + pod + " log=" + pod + "/oci-log format=json"},
         {"podman 4.3.1 exec, conmon 2.1.6",
          "--log-format=json --log " + pod + "/e1/oci-log exec --pid-file " + pod + "/e1/exec_pid --process " + pod +
              "/e1/exec-process-1 --detach --tty --preserve-fds 1 c1",
@@ -163,27 +161,24 @@ TEST_CASE("the command lines of engines") {
         // cri-o internal/oci/runtime_oci.go and conmon.
         {"CRI-O 1.24.0 to 1.33.0, conmon 2.1",
          "--systemd-cgroup --root=/run/runc create --bundle " + crio + " --pid-file " + crio + "/pidfile c1",
-         "create c1 bundle=" + crio + " root=/run/runc systemd"},
+         "create c1 bundle=" + crio},
         {"CRI-O 1.28.0 restore",
          "--systemd-cgroup --root=/run/runc restore --bundle " + crio + " --pid-file " + crio +
              "/pidfile --detach --image-path /ck --work-path " + crio + " --lsm-profile=selinux:l c1",
-         "restore c1 bundle=" + crio + " root=/run/runc systemd"},
-        {"CRI-O 1.24.0 exec", "--root /run/runc exec --process /tmp/exec-process-1 c1", "exec c1 root=/run/runc"},
-        {"CRI-O 1.28.0 exec", "--root /run/runc --systemd-cgroup exec --process /tmp/exec-process-1 c1",
-         "exec c1 root=/run/runc systemd"},
+         "restore c1 bundle=" + crio},
+        {"CRI-O 1.24.0 exec", "--root /run/runc exec --process /tmp/exec-process-1 c1", "exec c1"},
+        {"CRI-O 1.28.0 exec", "--root /run/runc --systemd-cgroup exec --process /tmp/exec-process-1 c1", "exec c1"},
         {"CRI-O 1.24.0 exec sync, conmon 2.1.6",
-         "--root=/run/runc exec --pid-file /p --process /tmp/exec-process-1 --detach --tty c1",
-         "exec c1 root=/run/runc"},
-        {"CRI-O 1.24.0 to main update", "--root /run/runc update --resources - c1",
-         "update c1 root=/run/runc resources@5:0"},
-        {"CRI-O state", "--root /run/runc state c1", "other root=/run/runc"},
+         "--root=/run/runc exec --pid-file /p --process /tmp/exec-process-1 --detach --tty c1", "exec c1"},
+        {"CRI-O 1.24.0 to main update", "--root /run/runc update --resources - c1", "update c1 resources@5:0"},
+        {"CRI-O state", "--root /run/runc state c1", "other"},
         // buildah run_common.go.
         {"buildah 1.44", "create --bundle /var/tmp/buildah1 --pid-file /var/tmp/buildah1/pid buildah-buildah1",
          "create buildah-buildah1 bundle=/var/tmp/buildah1"},
         {"buildah 1.44, systemd, rootless isolation, --no-pivot, a terminal",
          "--systemd-cgroup create --bundle /var/tmp/buildah1 --pid-file /var/tmp/buildah1/pid --console-socket "
          "/tmp/buildah2/console.sock --no-new-keyring --no-pivot buildah-buildah1",
-         "create buildah-buildah1 bundle=/var/tmp/buildah1 systemd"},
+         "create buildah-buildah1 bundle=/var/tmp/buildah1"},
     };
     for (const auto& row : table) {
         CAPTURE(row.engine);
@@ -206,15 +201,15 @@ TEST_CASE("what a person types") {
         {"runc --debug run -d --keep --pid-file=p c1", "run c1", "run c1"},
         {"runc create -b=B c1", "create c1 bundle=B", "create c1 bundle==B"},
         {"runc create -bundle B c1", "create c1 bundle=B", "create B bundle=undle"},
-        {"runc -root R -log L run c1", "run c1 root=R log=L", "other"}, // crun ends there
-        {"crun run -bB c1", "run c1 doubt", "run c1 bundle=B"},         // and runc here
+        {"runc -root R -log L run c1", "run c1 log=L", "other"}, // crun ends there
+        {"crun run -bB c1", "run c1 doubt", "run c1 bundle=B"},  // and runc here
         {"crun run -db B c1", "run c1 doubt", "run c1 bundle=B"},
         {"crun run --bun=B -f spec.json c1", "run c1 config=spec.json", "run c1 bundle=B config=spec.json"},
-        {"crun --cgroup-manager=systemd --log-level debug run c1", "run c1 systemd", "run c1 systemd"},
+        {"crun --cgroup-manager=systemd --log-level debug run c1", "run c1", "run c1"},
         {"crun --systemd-cgroup --cgroup-manager=cgroupfs run c1", "run c1", "run c1"},
         {"runc run --bundle A --bundle B c1", "run c1 bundle=B", "run c1 bundle=B"},
         {"runc run c1 --bundle B", "run c1 bundle=B", "run c1 bundle=B"},
-        {"runc create --log L --root=R c1", "create c1 root=R log=L", "create c1 doubt"}, // urfave/cli v3
+        {"runc create --log L --root=R c1", "create c1 log=L", "create c1 doubt"}, // urfave/cli v3
         {"runc -- create -- c1", "create c1", "create c1"},
         {"runc run -- --c1", "run --c1", "run --c1"},
         {"runc run --bundle= c1", "run c1", "run c1"},
@@ -296,10 +291,10 @@ TEST_CASE("no option that we do not know lets a container start unseen") {
         {"runc --new create c1", "create c1 doubt"},
         {"runc --new=x create c1", "create c1"},
         {"runc --new x create c1", "create c1 doubt"},
-        {"runc --new x --root R create --bundle B c1", "create c1 bundle=B root=R doubt"},
+        {"runc --new x --root R create --bundle B c1", "create c1 bundle=B doubt"},
         {"runc --new create create c1", "create c1 doubt"},
         {"runc --new state create c1", "create c1 doubt"}, // "state" is the option's value, or else this fails
-        {"runc --new state --root R run c1", "run c1 root=R doubt"},
+        {"runc --new state --root R run c1", "run c1 doubt"},
         {"runc --new exec restore c1", "restore c1 doubt"},
         {"runc --new --help create c1", "create c1 doubt"},
         {"runc --new --log create c1", "create c1 doubt"},

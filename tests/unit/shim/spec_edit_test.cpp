@@ -15,7 +15,7 @@ using shim::SpecEdit;
 
 namespace {
 
-const std::string entry = R"({"path":"/x/hook","args":["hook","a \"b\""],"env":["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],)"
+const std::string entry = R"({"path":"/x/hook","args":["hook"],"env":["PATH=/usr/sbin:/usr/bin:/sbin:/bin"],)"
                           R"("timeout":10})";
 const std::string packaged = R"({"path":"/usr/libexec/oci/hooks.d/bulkhead-hook"})";
 
@@ -42,7 +42,7 @@ void check(const std::vector<Row>& table, const SpecEdit& edit) {
     }
 }
 
-SpecEdit hooks() { return {.hook = "/x/hook", .hook_arguments = {"a \"b\""}}; }
+SpecEdit hooks() { return {.hook = "/x/hook"}; }
 
 SpecEdit everything() {
     auto edit = hooks();
@@ -90,6 +90,7 @@ TEST_CASE("hooks") {
         },
         hooks());
     CHECK(edited("{}", {.hook = "hook"}).contains(R"("path":"hook","args":["hook"])"));
+    CHECK(edited("{}", {.hook = "/a \"b\""}).contains(R"("path":"/a \"b\"","args":["a \"b\""])"));
 }
 
 TEST_CASE("limits") {

@@ -75,9 +75,7 @@ Result<Ground> look_at(const Subject& subject, const std::string& state_dir) {
     ground.pid_owner_guarded = ledger::all_guarded(ledger::pid_neighbours(ground.confinement, state_dir));
     TRY_ASSIGN(const auto ram, sys::total_ram());
     ground.ram = Bytes{ram};
-    TRY_ASSIGN(const auto cgroup, sys::own_cgroup());
-    const auto place = sys::find_cgroup(cgroup, "memory");
-    ground.cgroups = place ? place->version : sys::CgroupVersion::v2;
+    TRY_ASSIGN(ground.cgroups, sys::own_cgroup_version());
     return ground;
 }
 

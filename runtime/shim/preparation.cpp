@@ -108,12 +108,6 @@ Result<void> tolerate(Error error, const policy::OnError& on_error, const Journa
     return {};
 }
 
-// Of the hierarchy that this process is limited by; the container's will be in the same.
-sys::CgroupVersion cgroup_version() {
-    const auto place = sys::find_cgroup(sys::own_cgroup().value_or(""), "memory");
-    return place ? place->version : sys::CgroupVersion::v2;
-}
-
 // Who is not guarded can do for those beside it what they cannot. In a user namespace the kernel lets nobody.
 void mark_escapable(const std::string& id, const std::vector<ledger::Receipt>& neighbours, const Places& places,
                     const Journal& journal) {
@@ -279,9 +273,10 @@ Result<void> Preparation::look_at_hole(const policy::Outlook& outlook) {
 Result<void> Preparation::edit(const Subject& subject, const std::optional<policy::Outlook>& outlook) {
     SpecEdit edit;
     if (outlook) {
-        edit = limits_edit(
-            *outlook,
-            {.words = oci::read_engine_words(subject.text), .spec = subject.spec, .cgroups = cgroup_version()});
+        // The container's cgroup will be in the same hierarchy as this process's.
+        TRY_ASSIGN(const auto cgroups, sys::own_cgroup_version());
+        edit = limits_edit(*outlook,
+                           {.words = oci::read_engine_words(subject.text), .spec = subject.spec, .cgroups = cgroups});
     }
     edit.hook = hook_;
     TRY_ASSIGN(const auto text, edit_spec(subject.text, edit));

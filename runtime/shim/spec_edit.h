@@ -20,9 +20,9 @@ struct SpecEdit {
     std::string hook{};
 
     std::optional<std::uint64_t> shm_size{}; // bytes, of a tmpfs that the runtime mounts at /dev/shm; of nothing else
-    std::optional<std::uint64_t> memory_limit{};
-    std::optional<std::uint64_t> memory_swap{}; // memory and swap together, as the OCI's "swap" is
-    std::optional<std::uint64_t> pids_limit{};
+    std::optional<std::uint64_t> memory_limit{};  // bytes
+    std::optional<std::uint64_t> memory_swap{};   // memory and swap together, as the OCI's "swap" is
+    std::optional<std::uint64_t> pids_limit{};    // processes and threads
     std::map<std::string, std::string> unified{}; // cgroup v2 files: runc and crun make systemd properties of them
     // NOLINTEND(readability-redundant-member-init)
     // The annotation by which runc and crun give the scope its OOMPolicy: memory.oom.group alone is undone by systemd.

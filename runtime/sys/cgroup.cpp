@@ -3,6 +3,7 @@
 
 #include "runtime/sys/call.h"
 #include "runtime/sys/file.h"
+#include "runtime/sys/procfs.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -76,6 +77,12 @@ std::optional<CgroupPlace> find_cgroup(std::string_view text, std::string_view c
         }
     }
     return found;
+}
+
+Result<CgroupVersion> own_cgroup_version() {
+    TRY_ASSIGN(const auto text, own_cgroup());
+    const auto place = find_cgroup(text, "memory");
+    return place ? place->version : CgroupVersion::v2;
 }
 
 Result<Cgroup> Cgroup::open(const CgroupPlace& place) {

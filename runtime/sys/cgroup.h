@@ -29,6 +29,9 @@ struct CgroupPlace {
 // nullopt where the process is in neither.
 [[nodiscard]] std::optional<CgroupPlace> find_cgroup(std::string_view text, std::string_view controller);
 
+// Of the hierarchy that limits this process's memory; v2 where it is in none.
+[[nodiscard]] Result<CgroupVersion> own_cgroup_version();
+
 // One cgroup's directory.
 class Cgroup {
 public:

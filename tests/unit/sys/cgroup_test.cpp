@@ -6,6 +6,7 @@
 #include "support/scratch_cgroup.h"
 #include "support/temporary_directory.h"
 
+#include <cerrno>
 #include <doctest/doctest.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -76,6 +77,13 @@ TEST_CASE("find_cgroup over v2, v1 and both") {
         CAPTURE(row.controller);
         CHECK((sys::find_cgroup(row.text, row.controller) == row.expected));
     }
+}
+
+TEST_CASE("the version that limits this process") {
+    const auto place = sys::find_cgroup(test::read_file("/proc/self/cgroup"), "memory");
+    CHECK(sys::own_cgroup_version() == (place ? place->version : CgroupVersion::v2));
+    const test::FailingCall failing(SYS_openat, EMFILE);
+    CHECK(sys::own_cgroup_version().error().number == EMFILE);
 }
 
 TEST_CASE("find_cgroup is not taken in by names that look alike") {

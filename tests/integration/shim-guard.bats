@@ -28,7 +28,6 @@ overlay_on_ext4() {
     mount -t overlay -o "lowerdir=$work/lower,upperdir=$disk/upper,workdir=$disk/work" overlay "$bundle/rootfs"
 }
 
-
 # Into $open and $behind: what PROGRAM says of /tmp without the shim, and behind the guard.
 escape_twice() { # PROGRAM
     guarded_neighbour
@@ -225,6 +224,21 @@ user_namespace='.linux.namespaces += [{type: "user"}]
     expect_eq "$open" "$behind"
     expect_match $'NoNewPrivs:\t0' "$behind"
     expect_match $'Uid:\t0\t0\t0\t0\n0\n1000$' "$behind"
+}
+
+@test "disk.guard: off puts up no filter, for whomever, and a limit is escapable for it" {
+    node_config '{"disk": {"guard": "off"}, "on-error": {"disk": "warn"}}'
+    guarded_neighbour
+    container_start
+    expect_eq 0 "$(filters_of "$(container_pid)")"
+    container_delete
+    asking disk-size 10Mi
+    container_start
+    expect_eq 0 "$(filters_of "$(container_pid)")"
+    expect_eq "running 0 disk.guard is off in the node config" \
+        "$(receipt | jq --raw-output '"\(.phase) \(.guard.putUp) \(.guard.escapable)"')"
+    container_delete
+    expect_nothing_left
 }
 
 # --- A restored container --------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ bool joins_ours(std::string_view text, const Places& places) {
         return false;
     }
     const auto confinement = oci::read_confinement(text);
-    return confinement && !ledger::pid_neighbours(*confinement, places.state_dir).empty();
+    return confinement && !ledger::pid_neighbours(*confinement, places.state_dir).receipts.empty();
 }
 
 // Who is not root on the node cannot have walls; he who asks for none misses none.

@@ -7,9 +7,9 @@
 # and with containerd.
 load ../helpers
 load ../disk
+load ../docker
 load ../containerd
 
-docker_home=/mnt/xfs/docker
 top_id=$(((1 << 31) - 1))
 
 setup_file() { busybox_tar; }
@@ -17,9 +17,7 @@ setup_file() { busybox_tar; }
 setup() { disk_setup; }
 
 teardown() {
-    if [[ -d $docker_home ]]; then
-        docker ps --all --quiet 2>/dev/null | xargs --no-run-if-empty docker rm --force &>/dev/null || true
-    fi
+    if [[ -d $docker_home ]]; then docker_clean; fi
     containerd_stop
     dockerd_stop
     umount_below "$docker_home"
@@ -37,21 +35,9 @@ umount_below() { # DIRECTORY
 
 # --- docker ---------------------------------------------------------------------------------------------------------
 
-dockerd_start() {
-    dockerd --data-root "$docker_home" --storage-driver overlay2 --bridge none --iptables=false --ip6tables=false \
-        --ip-forward=false --ip-masq=false --exec-opt native.cgroupdriver=cgroupfs \
-        </dev/null &>>/run/dockerd.log 3>&- &
-    echo $! >/run/dockerd-pid
-    wait_until 60 docker version &>/dev/null || { tail -20 /run/dockerd.log; return 1; }
-    docker image inspect busybox &>/dev/null || docker import /run/busybox.tar busybox >/dev/null
-}
-
-# Its containers stop with it.
-dockerd_stop() {
-    [[ -s /run/dockerd-pid ]] || return 0
-    kill "$(</run/dockerd-pid)" 2>/dev/null || true
-    wait_until 60 process_is_gone "$(</run/dockerd-pid)"
-    rm -f /run/dockerd-pid
+docker_begin() {
+    dockerd_start '{"exec-opts": ["native.cgroupdriver=cgroupfs"]}'
+    docker import /run/busybox.tar "$docker_image" >/dev/null
 }
 
 dockerd_restart() {
@@ -59,11 +45,9 @@ dockerd_restart() {
     dockerd_start
 }
 
-docker_run() { # NAME MiB
-    docker run --detach --name "$1" --network none --storage-opt "size=$2M" busybox sleep 1000 >/dev/null 3>&-
-}
+docker_run() { docker_start "$1" --storage-opt "size=$2M"; } # NAME MiB
 
-docker_id() { project "$(docker inspect --format '{{.GraphDriver.Data.UpperDir}}' "$1")"; } # NAME
+docker_id() { project "$(docker_upper "$1")"; } # NAME
 
 docker_limit() { quota_of "$(docker_id "$1")" | cut -d' ' -f3; } # NAME
 
@@ -102,7 +86,7 @@ expect_limits() { # OURS-OR-DOCKER'S NAME MiB...
 }
 
 @test "docker's containers before and after ours, and dockerd started again" {
-    dockerd_start
+    docker_begin
     docker_run theirs 30
     ours_in_docker ours 20
     expect_limits docker theirs 30 our ours 20
@@ -129,13 +113,13 @@ docker_after_restart() { # EXPECT-LIMITS ARG...
 }
 
 @test "ours, dockerd started again, then a container of docker's" {
-    dockerd_start
+    docker_begin
     ours_in_docker ours 20
     docker_after_restart our ours 20
 }
 
 @test "ours at the top and one below, the top one removed, dockerd started again, ours again, then docker's" {
-    dockerd_start
+    docker_begin
     ours_in_docker first 20
     ours_in_docker second 25
     expect_eq "$top_id $((top_id - 1))" "$(our_id first) $(our_id second)"
@@ -147,7 +131,7 @@ docker_after_restart() { # EXPECT-LIMITS ARG...
 }
 
 @test "the top id outside of docker's home, the next in it" {
-    dockerd_start
+    docker_begin
     mkdir -p "$disk/layers/elsewhere"
     xfs_io -r -c "chproj $top_id" "$disk/layers/elsewhere"
     ours_in_docker ours 20
@@ -159,7 +143,7 @@ docker_after_restart() { # EXPECT-LIMITS ARG...
 }
 
 @test "ours outside of docker's home, at the bottom of the range" {
-    dockerd_start
+    docker_begin
     docker_run theirs 30
     layer_make c1
     start c1 disk-size=20Mi

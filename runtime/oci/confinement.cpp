@@ -78,6 +78,8 @@ Result<void> read_capabilities(const JsonObject& config, Confinement& confinemen
     TRY_ASSIGN(const auto bounding, array_in(sets, "bounding"));
     for (const auto& element : bounding) {
         TRY_ASSIGN(const auto name, element.string());
+        confinement.may_exceed_quotas =
+            confinement.may_exceed_quotas || (is_capability(name, "SYS_RESOURCE") && !confinement.user_namespace);
         for (const auto capability : unbounding) {
             if (confinement.unbounded_by.empty() && is_capability(name, capability)) {
                 confinement.unbounded_by = std::string("CAP_").append(capability);

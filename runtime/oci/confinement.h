@@ -23,6 +23,8 @@ struct Confinement {
     // Of its bounding set the first capability with which a seccomp filter on it holds nothing: "CAP_SYS_ADMIN". Empty:
     // none. What is inheritable or ambient is in the bounding set too: capset(2) takes nothing else.
     std::string unbounded_by;
+    // CAP_SYS_RESOURCE is in its bounding set, and it in no user namespace: not all file systems hold it to a quota.
+    bool may_exceed_quotas = false;
     // A device rule lets it write to a block device: any one may be the disk, or what the disk is a part of.
     bool may_write_block_device = false;
 };

@@ -141,7 +141,12 @@ Result<void> DiskLimit::label_all() {
     return config_.label_engine_files ? label_files() : Result<void>{};
 }
 
+// ext4's quotas hold nobody who has that capability (ignore_hardlimit(), fs/quota/dquot.c). An overlay writes as who
+// mounted it, and without it; but a page of a mapped file gets its blocks as the process that touches it.
 std::optional<std::string> DiskLimit::hole() const {
+    if (request_.may_exceed_quotas && layer_.size().type == sys::FilesystemType::ext4) {
+        return "it may have CAP_SYS_RESOURCE, which the quotas of ext4 do not hold";
+    }
     return walked_ ? std::nullopt : std::optional<std::string>("its layer is too large to be walked");
 }
 

@@ -36,8 +36,8 @@ public:
 
     [[nodiscard]] const DiskHold& record() const { return hold_; } // its limits are known after apply()
     [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
-    // After apply(): why there may be directories of the layer in which what is written is not counted; nullopt: there
-    // are none.
+    // After apply(): why something that is written to the layer may not be counted, or be let past the limit; nullopt:
+    // nothing is.
     [[nodiscard]] std::optional<std::string> hole() const;
 
     // Labels what is in the layer, then sets the limits, which the book has on disk before. Code::busy where the layer

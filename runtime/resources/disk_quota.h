@@ -22,6 +22,7 @@ struct DiskRequest {
     // Files outside of the layer that engines write for this container alone and bind into it (/etc/hosts): they count
     // where the config says so, and may carry the layer's id in any case. See own_files().
     std::vector<std::string> files;
+    bool may_exceed_quotas = false; // see oci::Confinement
 };
 
 // Whether the quotas of the layer's file system can serve, and which of the many reasons it is where they cannot

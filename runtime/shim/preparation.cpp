@@ -234,9 +234,9 @@ void Preparation::promise(const policy::Plan& plan) {
 Result<void> Preparation::limit_disk(const Subject& subject, const policy::Outlook& outlook, const Journal& journal) {
     const auto& setting = outlook.plan.disk_setting();
     auto layer = find_layer(subject.spec, subject.process);
-    auto limit = layer ? resources::DiskLimit::prepare(*std::move(layer),
-                                                       resources::disk_request(outlook.plan, subject.spec, subject.id),
-                                                       outlook.config.disk, *disks_)
+    auto request = resources::disk_request(outlook.plan, subject.spec, subject.id);
+    request.may_exceed_quotas = subject.confinement.may_exceed_quotas;
+    auto limit = layer ? resources::DiskLimit::prepare(*std::move(layer), request, outlook.config.disk, *disks_)
                        : std::unexpected(std::move(layer).error());
     if (!limit) {
         return tolerate(setting.explain(std::move(limit).error()), outlook.config.on_error, journal);

@@ -139,3 +139,16 @@ TEST_CASE("what is malformed is an error") {
         CHECK(read.error().code == Code::malformed_input);
     }
 }
+
+TEST_CASE("CAP_SYS_RESOURCE counts for a quota outside of a user namespace") {
+    const auto may = [](const std::string& capability, const std::string& namespaces) {
+        return confinement(R"({"linux":{"namespaces":[)" + namespaces +
+                           R"(]},"process":{"capabilities":{"bounding":[")" + capability + "\"]}}}")
+            .may_exceed_quotas;
+    };
+    CHECK(may("CAP_SYS_RESOURCE", R"({"type":"pid"})"));
+    CHECK(may("sys_resource", ""));
+    CHECK(may("ALL", ""));
+    CHECK(!may("CAP_SYS_RESOURCE", R"({"type":"pid"},{"type":"user"})"));
+    CHECK(!may("CAP_SYS_ADMIN", ""));
+}

@@ -154,6 +154,22 @@ a_stranger_that_cannot() { # RUNTIME
     done
 }
 
+# `docker run --pid=container:NAME`, where that one has the host's.
+@test "in the host's pid namespace by a container's that is in it" {
+    layer_make c1
+    shim_bundle runc c1 disk-size=10Mi
+    bundle_edit c1 '.linux.namespaces |= map(select(.type != "pid"))'
+    start_again c1
+    layer_make c2
+    shim_bundle runc c2 disk-size=10Mi
+    # shellcheck disable=SC2016
+    jq --arg pid "$(pid_of c1)" "$joins" "$bundles/c2/config.json" >"$bundles/c2/new"
+    mv "$bundles/c2/new" "$bundles/c2/config.json"
+    start_again c2
+    expect_eq "$(readlink /proc/self/ns/pid)" "$(readlink "/proc/$(pid_of c2)/ns/pid")"
+    expect_eq "running 1 it shares its pid namespace with a container that is not known to be guarded" "$(guarded c2)"
+}
+
 # As containerd's CRI plugin makes them: the sandbox first, with the pod's annotations, then what joins it.
 a_sandbox() { # RUNTIME
     local keys='"io.kubernetes.cri.sandbox-id": "c1", "io.kubernetes.cri.sandbox-namespace": "prod",

@@ -50,15 +50,18 @@ PidNeighbours pid_neighbours(const oci::Confinement& confinement, const std::str
 }
 
 std::optional<bool> all_guarded(const PidNeighbours& neighbours) {
-    return neighbours.with_owner ? std::optional(std::ranges::all_of(neighbours.receipts, is_guarded)) : std::nullopt;
+    const auto held = [](const Receipt& receipt) { return is_guarded(receipt) && receipt.guard->escapable.empty(); };
+    return neighbours.with_owner ? std::optional(std::ranges::all_of(neighbours.receipts, held)) : std::nullopt;
 }
+
+bool any_guarded(const PidNeighbours& neighbours) { return std::ranges::any_of(neighbours.receipts, is_guarded); }
 
 Result<bool> mark_escapable(const std::string& state_dir, const Receipt& receipt, const std::string& reason) {
     TRY_ASSIGN(const auto store, Store::open(state_dir));
     TRY_ASSIGN(const auto entry,
                store ? store->existing_entry(receipt.id, receipt.bundle) : Result<std::optional<Entry>>());
     TRY_ASSIGN(auto now, entry ? entry->read() : Result<std::optional<Receipt>>());
-    if (!now || now->process != receipt.process || !now->disk || !now->guard || !now->guard->escapable.empty()) {
+    if (!now || now->process != receipt.process || !is_guarded(*now) || !now->guard->escapable.empty()) {
         return false;
     }
     now->guard->escapable = reason;

@@ -11,9 +11,8 @@ namespace {
 using oci::PidNamespace;
 
 bool is_wanted(const GuardQuestion& question) {
-    const bool beside_guarded = question.pid_owner_guarded.value_or(false);
     return question.mode != Guard::off &&
-           (question.disk_limit || question.pod_has_disk_key || question.disk_default || beside_guarded);
+           (question.disk_limit || question.pod_has_disk_key || question.disk_default || question.beside_guarded);
 }
 
 bool names_disk(const oci::Annotation& annotation) {

@@ -22,8 +22,9 @@ struct GuardQuestion {
     bool pod_has_disk_key = false; // one of its containers may have one
     bool disk_default = false;     // the node config has one, for whomever
     // Of a joined pid namespace: whether the one that made it and all others in it run behind the guard. nullopt: that
-    // is not known.
+    // is not known. And whether one of them does.
     std::optional<bool> pid_owner_guarded;
+    bool beside_guarded = false;
 };
 
 // As far as the node config and config.json tell; the rest of it is for the caller to say.

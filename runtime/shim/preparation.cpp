@@ -116,7 +116,7 @@ void mark_escapable(const std::string& id, const std::vector<ledger::Receipt>& n
                                                    "container " + id + " shares its pid namespace and is not guarded");
         if (!marked || *marked) {
             journal.warning("it is not guarded, and shares the pid namespace of " + neighbour.id +
-                            ", whose disk limit can be taken off from now on");
+                            ": disk limits in it can be taken off from now on");
         }
     }
 }
@@ -161,6 +161,7 @@ Result<void> Preparation::prepare(const Subject& subject, const Places& places, 
     question.there_is_one = has_guard();
     question.restore = subject.invocation.command == Command::restore;
     question.pid_owner_guarded = ledger::all_guarded(neighbours);
+    question.beside_guarded = ledger::any_guarded(neighbours);
     TRY_ASSIGN(const auto ram, sys::total_ram());
     TRY_ASSIGN(const auto outlook,
                policy::look_ahead(
@@ -172,10 +173,13 @@ Result<void> Preparation::prepare(const Subject& subject, const Places& places, 
         TRY(policy::check_guard(outlook->plan, outlook->config.disk, verdict.escapable));
     }
     guard_ = {.put_up = verdict.put_up, .escapable = verdict.escapable.value_or("")};
+    if (outlook || verdict.put_up) {
+        TRY(put_up(subject, places, outlook, journal));
+    }
     if (!verdict.put_up && !subject.confinement.user_namespace) {
         mark_escapable(subject.id, neighbours.receipts, places, journal);
     }
-    return outlook || verdict.put_up ? put_up(subject, places, outlook, journal) : Result<void>{};
+    return {};
 }
 
 Result<void> Preparation::put_up(const Subject& subject, const Places& places,

@@ -134,6 +134,38 @@ a_stranger_that_cannot() { # RUNTIME
     with_runtimes a_stranger_that_cannot
 }
 
+# The sandbox has no limit itself; who joins it after such a one is not held.
+a_stranger_before() { # RUNTIME
+    local name pid
+    for name in c1 c2 c3; do layer_make "$name"; done
+    shim_bundle "$1" c1 disk-size/c3=10Mi
+    start_again c1
+    pid=$(pid_of c1)
+    for name in c2 c3; do
+        shim_bundle "$1" "$name" disk-size/c3=10Mi
+        # shellcheck disable=SC2016 # jq's variable
+        jq --arg pid "$pid" "$joins" "$bundles/$name/config.json" >"$bundles/$name/new"
+        mv "$bundles/$name/new" "$bundles/$name/config.json"
+    done
+    bundle_edit c2 'del(.annotations) | .process.capabilities.bounding += ["CAP_SYS_ADMIN"]'
+    start_again c2
+    start_again c3
+    expect_eq "running 1 it shares its pid namespace with a container that is not known to be guarded" "$(guarded c3)"
+    stop c3
+    hook_config '{"disk": {"guard": "require"}}'
+    run start_again c3
+    expect_eq 1 "$status"
+    expect_match 'and this container could: it shares its pid namespace' "$output"
+    rm -r /etc/bulkhead
+    stop c2
+    stop c1
+    expect_nothing_left
+}
+
+@test "who joins after one that cannot be guarded is escapable, though nobody has a limit before" {
+    with_runtimes a_stranger_before
+}
+
 # A guarded one beside them does not make it any better.
 @test "in the pid namespace of one that is not guarded a limit is escapable, of a second one too" {
     local pid name

@@ -59,6 +59,8 @@ TEST_CASE("neighbours are those that live in the pid namespace that is joined (r
     fixture.write(gone);
     REQUIRE(fixture.neighbours().size() == 1);
     CHECK(fixture.neighbours()[0].id == "one");
+    CHECK(ledger::any_guarded({.receipts = fixture.neighbours()}));
+    CHECK(!ledger::any_guarded({}));
     fixture.write(fixture.receipt("two", std::nullopt));
     CHECK(fixture.neighbours().size() == 2);
     CHECK(fixture.neighbours(oci::PidNamespace::own, "").receipts.empty());
@@ -82,6 +84,9 @@ TEST_CASE("all are guarded, where the one that made the namespace is known and i
               findings.expect(!all_guarded(), "the owner is not known");
               fixture.write(Fixture::receipt_of(owner, "owner", guarded));
               findings.expect(all_guarded() == true, "both are guarded");
+              fixture.write(Fixture::receipt_of(owner, "owner", ledger::GuardRecord{.put_up = true, .escapable = "x"}));
+              findings.expect(all_guarded() == false, "somebody without the guard has joined the owner");
+              fixture.write(Fixture::receipt_of(owner, "owner", guarded));
               fixture.write(Fixture::receipt_of(second, "second", std::nullopt));
               findings.expect(all_guarded() == false, "one is not guarded");
               fixture.write(Fixture::receipt_of(second, "second", guarded));
@@ -97,17 +102,13 @@ TEST_CASE("without a state directory there are none") {
     CHECK(ledger::pid_neighbours(confinement, "/nowhere").receipts.empty());
 }
 
-TEST_CASE("a receipt with a disk limit is marked once, and no other (root only)" * root_only) {
+TEST_CASE("a guarded container's receipt is marked once, and no other (root only)" * root_only) {
     const Fixture fixture;
-    auto limited = fixture.receipt("limited", ledger::GuardRecord{.put_up = true, .escapable = ""});
+    const auto limited = fixture.receipt("limited", ledger::GuardRecord{.put_up = true, .escapable = ""});
     const auto mark = [&](const Receipt& receipt) { return ledger::mark_escapable(fixture.state_dir, receipt, "why"); };
     CHECK(mark(limited) == false); // has none
-    fixture.write(limited);
-    CHECK(mark(limited) == false); // no disk limit
-    limited.disk.emplace();
-    limited.disk->filesystem = "2f3c1f5e-8a0f-4d5c-9a57-5f0b1f6a2d11";
-    limited.disk->id = 1U << 30U;
-    limited.disk->upper = "/upper";
+    fixture.write(fixture.receipt("limited", std::nullopt));
+    CHECK(mark(limited) == false); // is not guarded
     fixture.write(limited);
     auto other = limited;
     ++other.process.start_time;

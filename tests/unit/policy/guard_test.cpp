@@ -120,16 +120,15 @@ TEST_CASE("who has no limit is not called escapable") {
           }) == "guarded");
 }
 
-TEST_CASE("who shares a pid namespace with guarded containers alone is guarded too") {
-    const auto put_up = [](std::optional<bool> others, Guard mode) {
+TEST_CASE("who shares a pid namespace with guarded containers is guarded too") {
+    const auto put_up = [](bool others, Guard mode) {
         GuardQuestion question;
         question.mode = mode;
-        question.pid_owner_guarded = others;
+        question.beside_guarded = others;
         return judge_guard(question).put_up;
     };
     CHECK(put_up(true, Guard::automatic));
     CHECK(!put_up(false, Guard::automatic));
-    CHECK(!put_up(std::nullopt, Guard::automatic));
     CHECK(!put_up(true, Guard::off));
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: systemd xfs
+# matrix: what of it is new after shim.bats and the demo is containers made before, a minute
 #
 # podman with the shim before its runtimes in containers.conf, with its layers on XFS: containers that were made before
 # it and that have the real runtime's path in podman's database or none, a stopped container started again, and a program

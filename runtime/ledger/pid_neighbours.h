@@ -22,13 +22,13 @@ struct PidNeighbours {
 // Reads every receipt of the node, where a container joins a pid namespace; else there are none.
 [[nodiscard]] PidNeighbours pid_neighbours(const oci::Confinement& confinement, const std::string& state_dir);
 
-// Whether all of them run behind the guard, and nobody without it among them. nullopt: that is not known, as the one that
-// made the namespace, who can do for all others what they cannot, is none of them.
+// Whether all of them run behind the guard, and nobody without it among them. nullopt: that is not known, as the one
+// that made the namespace, who can do for all others what they cannot, is none of them.
 [[nodiscard]] std::optional<bool> all_guarded(const PidNeighbours& neighbours);
 [[nodiscard]] bool any_guarded(const PidNeighbours& neighbours);
 
-// Writes into the receipt of a guarded container, if it has no reason yet, why its disk limit can be taken off; where it
-// has none, that of who joins it later. False where there is nothing to write.
+// Writes into the receipt of a guarded container, if it has no reason yet, why its disk limit can be taken off; where
+// it has none, that of who joins it later. False where there is nothing to write.
 [[nodiscard]] Result<bool> mark_escapable(const std::string& state_dir, const Receipt& receipt,
                                           const std::string& reason);
 

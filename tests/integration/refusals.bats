@@ -130,7 +130,7 @@ the io.kubernetes.cri keys from the pod"
     expect_refused 78 "$config.d/10-x.json: JSON is not an object"
     hook_config '{"max": {"shm-size": "512m"}, "rules": [{"namespace": "*"}, {"namespace": "x"}]}'
     rm "$config.d/10-x.json"
-    expect_refused 78 "$config: max.shm-size \"m\" is milli in Kubernetes and MiB in docker; write 512Mi or 536870912 \
+    expect_refused 78 "$config: max.shm-size is \"512m\": \"m\" is milli in Kubernetes and MiB in docker; write 512Mi or 536870912 \
 (and 1 more: see bulkhead check-config)"
 }
 

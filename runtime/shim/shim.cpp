@@ -126,14 +126,24 @@ private:
         }
         if (!invocation_.resources) {
             TRY_ASSIGN(words_, clamp_arguments(arguments_, invocation_, *promised));
+            tell_if(!std::ranges::equal(words_, arguments_, {}, {},
+                                        [](const char* word) { return std::string_view(word); }));
             return {};
         }
         TRY_ASSIGN(const auto text, read_resources());
         TRY_ASSIGN(const auto clamped, clamp_resources(text, *promised));
+        tell_if(clamped != text);
         TRY_ASSIGN(const auto file, sys::memory_file(clamped));
         TRY(sys::make_standard_input(file.borrow()));
         words_ = resources_from_stdin(arguments_, invocation_);
         return {};
+    }
+
+    // The engine shows what it has asked for.
+    void tell_if(bool changed) const {
+        if (changed) {
+            journal().warning("an update asks for more than the container was given, and is brought down to that");
+        }
     }
 
     [[nodiscard]] Result<std::string> read_resources() const {

@@ -91,7 +91,11 @@ reloaded() { # RUNTIME
     for_each_runtime reloaded
 }
 
+brought_down() { journal | grep --count 'c1: an update asks for more .* is brought down' || true; }
+
 kubelet() { # RUNTIME
+    local before
+    before=$(brought_down)
     begin "$1" memory-max=64Mi pids-max=50
     update "$(kubelet_resources '.memory.limit = 268435456 | .pids.limit = 1000')"
     expect_limits $((64 * MiB)) 50
@@ -104,6 +108,7 @@ kubelet() { # RUNTIME
     expect_limits $((32 * MiB)) 30 lowered
     through_shim update --memory 268435456 --memory-swap 536870912 --pids-limit 1000 c1
     expect_limits $((64 * MiB)) 50
+    expect_eq $((before + 3)) "$(brought_down)" "in the journal"
     "$which" --systemd-cgroup update --memory 268435456 --memory-swap 268435456 --pids-limit 1000 c1
     expect_eq "$((256 * MiB)) 1000" "$(cat "$(leaf)"/{memory,pids}.max | paste -sd ' ')" "without the shim"
 }

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <random>
 #include <string>
 #include <string_view>
 #include <sys/resource.h>
@@ -131,9 +132,15 @@ int main(int argc, char** argv) {
         run(command); // to warm up
         command.times.clear();
     }
+    std::vector<Command*> order;
+    for (auto& command : commands) {
+        order.push_back(&command);
+    }
+    std::mt19937 dice(1); // the same in every run
     for (std::size_t round = 0; round < rounds; ++round) {
-        for (std::size_t i = 0; i < commands.size(); ++i) {
-            run(commands[(i + round) % commands.size()]);
+        std::ranges::shuffle(order, dice); // what the one leaves for the kernel to clear away, all of them feel alike
+        for (auto* const command : order) {
+            run(*command);
         }
     }
     for (const auto& command : commands) {

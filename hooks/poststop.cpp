@@ -31,8 +31,9 @@ Result<bool> is_alive_for_good(const ledger::Owner& owner) {
 Result<void> take_over_restored(const oci::State& state, const Arguments& arguments, ledger::Receipt receipt,
                                 const ledger::Entry& entry) {
     const auto process = state.pid && *state.pid > 1 ? sys::Process::open(*state.pid) : std::unexpected(Error{});
-    if (!process || process->dead()) {
-        return {}; // a late poststop
+    const bool restored = process && !process->dead() && process->identity().start_time >= receipt.process.start_time;
+    if (!restored) {
+        return {}; // a late poststop, of a process that is gone or whose number is another's by now
     }
     const ledger::Owner before = receipt;
     receipt.process = process->identity();

@@ -139,6 +139,32 @@ TEST_CASE("poststop: what cannot be known or read stays for gc (root only)" * ro
     CHECK(std::filesystem::exists(file));
 }
 
+TEST_CASE("poststop: what the shim prepared is handed to a process that was restored, and to no older one (root only)" *
+          root_only) {
+    const auto a_tick = std::chrono::milliseconds(30); // start times are counted in 10 ms
+    const test::IdleProcess older;
+    sys::pause(a_tick);
+    const Fixture fixture; // its process is the runtime that the shim has become
+    sys::pause(a_tick);
+    const test::IdleProcess restored;
+    auto receipt = fixture.receipt();
+    receipt.phase = ledger::Phase::prepared;
+    fixture.write(receipt);
+    const auto after = [&](std::optional<pid_t> pid) {
+        auto state = fixture.state();
+        state.pid = pid;
+        CHECK(hook::poststop(state, fixture.arguments));
+        return fixture.store.receipts_of("web")->at(0);
+    };
+    for (const auto pid : {std::optional<pid_t>(), std::optional<pid_t>(0), std::optional<pid_t>(older.pid())}) {
+        CAPTURE(pid.value_or(-1));
+        CHECK(after(pid).phase == ledger::Phase::prepared);
+        CHECK(after(pid).process == receipt.process);
+    }
+    CHECK(after(restored.pid()).phase == ledger::Phase::running);
+    CHECK(after(restored.pid()).process.pid == restored.pid());
+}
+
 TEST_CASE("createRuntime: a second run for the same process changes nothing (root only)" * root_only) {
     const Fixture fixture;
     fixture.directory.write("bundle/config.json",

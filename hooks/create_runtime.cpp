@@ -111,13 +111,19 @@ struct Work {
     std::optional<ledger::GuardRecord> guard;
 };
 
+// With what the disk limit itself cannot hold, once it is put up.
+std::optional<ledger::GuardRecord> guard_record(const Work& work, const Walls& walls) {
+    auto record = work.guard;
+    if (record && record->escapable.empty()) {
+        record->escapable = walls.disk_hole().value_or("");
+    }
+    return record;
+}
+
 Result<void> write_receipt(const Work& work, const Walls& walls) {
     ledger::Receipt receipt;
     static_cast<Owner&>(receipt) = work.owner;
-    receipt.guard = work.guard;
-    if (receipt.guard && receipt.guard->escapable.empty()) {
-        receipt.guard->escapable = walls.disk_hole().value_or("");
-    }
+    receipt.guard = guard_record(work, walls);
     for (const auto& setting : work.plan.all()) {
         receipt.asked.push_back({.key = setting.name(), .value = setting.text});
     }
@@ -149,12 +155,12 @@ void warn_if_not(const Result<void>& undone, const Report& report) {
     }
 }
 
-void warn_if_escapable(const Work& work) {
+void warn_if_escapable(const Work& work, const Walls& walls) {
     const auto& disk = work.config.disk;
-    if (work.guard && !work.guard->escapable.empty() && disk.guard != policy::Guard::off && !disk.accounting_only) {
-        work.report.warning(work.plan.disk_setting()
-                                .explain({.what = "it can be taken off from inside: " + work.guard->escapable})
-                                .what);
+    const auto guard = work.plan.disk() ? guard_record(work, walls) : std::nullopt;
+    if (guard && !guard->escapable.empty() && disk.guard != policy::Guard::off && !disk.accounting_only) {
+        work.report.warning(
+            work.plan.disk_setting().explain({.what = "it can be taken off from inside: " + guard->escapable}).what);
     }
 }
 
@@ -164,7 +170,7 @@ Result<void> put_up_or_take_back(Walls& walls, const Work& work) {
     auto limited = put_up(walls, work);
     if (limited) {
         walls.warn(work.container, work.report);
-        warn_if_escapable(work);
+        warn_if_escapable(work, walls);
         return limited;
     }
     auto undone = walls.take_down(work.disks, work.segments);

@@ -60,6 +60,9 @@ bool may_be_guarded(const Invocation& invocation, const Places& places) {
 
 // What the containers of that id that live were promised, of each limit the least.
 Result<std::optional<Promised>> promised_to(const std::string& id, const Places& places) {
+    if (!oci::is_container_id(id)) {
+        return std::nullopt; // the hook refuses it: there is no receipt of it, nor is it a name to look for one by
+    }
     TRY_ASSIGN(const auto receipts, ledger::receipts_of(places.state_dir, id));
     std::optional<Promised> promised;
     for (const auto& receipt : receipts) {

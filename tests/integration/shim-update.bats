@@ -132,3 +132,16 @@ expect_cpu() { # QUOTA SHARES
         | .memory.swap = 268435456')"
     expect_limits $((256 * MiB)) 1000
 }
+
+@test "an id that can be none goes to the runtime, which says so in its words" {
+    local none said
+    begin pids-max 50 # so that there are receipts
+    for none in .. ../c1; do
+        run plain update --pids-limit 5 "$none"
+        [[ $status != 0 ]]
+        said=$output
+        run runtime update --pids-limit 5 "$none"
+        [[ $status != 0 ]]
+        expect_eq "$(sed 's/time="[^"]*"//' <<<"$said")" "$(sed 's/time="[^"]*"//' <<<"$output")"
+    done
+}

@@ -17,6 +17,7 @@
 #   guarded ID               "PHASE PUT-UP ESCAPABLE" of it
 #   stays_in USER CMD...     CMD runs /escape as USER under a limit of $escape_limit: nothing gets through, and no more
 #                            than that can be written
+#   under_profiles CMD       CMD PROFILE USER... for each kind of seccomp profile, as docker and podman name them
 #   gets_out CMD...          CMD runs it as root, and everything gets through
 # shellcheck disable=SC2154 # set in helpers.bash and disk.bash
 
@@ -103,6 +104,15 @@ stays_in() { # USER CMD...
         complain "it has not tried" "$(without_labels <<<"$output")"
     went=$(sed -n "s/^uid $1: writing .* of which \\([0-9]*\\) went: E.*/\\1/p" <<<"$output")
     ((went > 0 && went <= escape_limit)) || complain "went: $went" "$(without_labels <<<"$output")"
+}
+
+under_profiles() { # CMD
+    local profile
+    if ! matrix; then
+        "$1" unconfined 1000
+        return
+    fi
+    for profile in default unconfined /run/seccomp-allow.json /run/seccomp-deny.json; do "$1" "$profile" 0 1000; done
 }
 
 gets_out() { # CMD...

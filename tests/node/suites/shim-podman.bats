@@ -117,14 +117,7 @@ escape_under() { # PROFILE USER...
 }
 
 @test "escape: as root and as another, in the first process and in a session, under each kind of profile" {
-    local profile
     shim_conf
-    if ! matrix; then
-        escape_under unconfined 1000
-        return
-    fi
-    for profile in default unconfined /run/seccomp-allow.json /run/seccomp-deny.json; do
-        escape_under "$profile" 0 1000
-    done
+    under_profiles escape_under
     expect_nothing_left
 }

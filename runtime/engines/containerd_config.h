@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What reading and changing containerd's config have in common.
+#pragma once
+
+#include "runtime/engines/toml.h"
+
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+namespace bulkhead::engines {
+
+// The table of the CRI plugin that has the runtimes, and what is below it.
+[[nodiscard]] TomlPath cri_section(int version);
+[[nodiscard]] TomlPath cri_path(int version, std::initializer_list<std::string> below);
+
+// Which version a config is written in: 1 where it does not say.
+[[nodiscard]] int containerd_version(const Toml& main);
+
+// The patterns of the files that `content`, which lies at `path`, imports; absolute.
+[[nodiscard]] std::vector<std::string> imports_of(const Toml& content, const std::string& path);
+
+// How a file that is imported goes over the one that imports it.
+[[nodiscard]] MergeRules containerd_rules(int version);
+
+// Go's path.Match() and filepath.Match().
+[[nodiscard]] bool matches_go_pattern(const std::string& pattern, const std::string& text);
+
+} // namespace bulkhead::engines

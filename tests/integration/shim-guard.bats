@@ -164,6 +164,9 @@ filters_in() { awk '$1 == "Seccomp_filters:" { print $2 }' <<<"$1"; } # OUTPUT
 chattr: Operation not supported while setting flags on d' "$(grep '^chattr: ' <<<"$behind")"
 }
 
+# script passes on the end of its own input, and the terminal echoes that whenever it comes.
+shown_at() { sed 's/\r//g; s/\^@//' "$work/$1.terminal"; } # WHICH
+
 @test "a terminal is the same" {
     guarded_neighbour
     # runc sets the size a moment after the start, crun 1.8 not at all.
@@ -181,7 +184,7 @@ chattr: Operation not supported while setting flags on d' "$(grep '^chattr: ' <<
             'bash -c '\''stty rows 33 cols 77; "$which" run --bundle "$bundle" "$id" 3>&1'\' /dev/null \
             </dev/null >"$work/$which.terminal"
     done
-    open=$(tr -d '\r' <"$work/plain.terminal") behind=$(tr -d '\r' <"$work/runtime.terminal")
+    open=$(shown_at plain) behind=$(shown_at runtime)
     [[ $RUNTIME == crun ]] || expect_match $'\n33 77\n' "$open"
     expect_match $'Seccomp_filters:\t0.*30 40.*/dev/(pts/0|console)' "$open"
     expect_eq "${open/filters:$'\t'0/filters:$'\t'1}" "$behind"
@@ -345,8 +348,10 @@ filters_put_up() { # ARG... of the shim
     local creating=$!
     wait_until 5 eval 'receipt &>/dev/null'
     expect_eq prepared "$(receipt | jq --raw-output .phase)"
-    local stated=("$BULKHEAD_HOOK") first=$$
+    sleep 30 >/dev/null 3>&- & # younger than the runtime, as what is restored is
+    local stated=("$BULKHEAD_HOOK") first=$!
     "${stated[@]}" < <(hook_state stopped)
+    "${stated[@]}" < <(hook_state stopped "$$")
     "${stated[@]}" < <(hook_state stopped 999999999)
     expect_eq prepared "$(receipt | jq --raw-output .phase)"
     "${stated[@]}" < <(hook_state stopped "$first")
@@ -355,4 +360,5 @@ filters_put_up() { # ARG... of the shim
     expect_eq "0 running $first" "$status $(receipt | jq --raw-output '"\(.phase) \(.pid)"')"
     wait "$creating" || true
     plain delete --force "$id"
+    kill "$first"
 }

@@ -2,6 +2,7 @@
 #include "hooks/guard.h"
 #include "hooks/stages.h"
 #include "hooks/walls.h"
+#include "runtime/ledger/counters.h"
 #include "runtime/ledger/disk_records.h"
 #include "runtime/ledger/release.h"
 #include "runtime/ledger/segment_records.h"
@@ -245,19 +246,23 @@ Result<void> create_runtime(const oci::State& state, const Arguments& arguments,
         return {};
     }
     const Container container{.id = state.id, .process = process, .spec = order->spec, .engine = order->engine};
-    return limit(
-        {.plan = order->outlook.plan,
-         .config = order->outlook.config,
-         .container = container,
-         .owner = owner,
-         .entry = entry,
-         .disks = disks,
-         .segments = segments,
-         .report = report,
-         .prepared = earlier.prepared,
-         .guard = {}},
-        {.config = order->config, .spec = order->spec, .outlook = order->outlook, .prepared = earlier.prepared},
-        arguments.state_dir);
+    auto limited =
+        limit({.plan = order->outlook.plan,
+               .config = order->outlook.config,
+               .container = container,
+               .owner = owner,
+               .entry = entry,
+               .disks = disks,
+               .segments = segments,
+               .report = report,
+               .prepared = earlier.prepared,
+               .guard = {}},
+              {.config = order->config, .spec = order->spec, .outlook = order->outlook, .prepared = earlier.prepared},
+              arguments.state_dir);
+    if (limited) {
+        ledger::count_start(store);
+    }
+    return limited;
 }
 
 } // namespace bulkhead::hook

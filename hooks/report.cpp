@@ -19,11 +19,7 @@ int Report::failure(const Error& error) const {
     const auto line = report_line(container_, error.what);
     sys::write_to_stderr(line + "\n");
     sys::log_to_journal(sys::Priority::error, line, container_, stage_);
-    if (!container_.empty()) {
-        if (const auto store = ledger::Store::open_or_make(state_dir_)) {
-            ledger::remember_error(*store, container_, stage_, error.code, line);
-        }
-    }
+    ledger::keep_refusal(state_dir_, container_, stage_, error.code, line);
     return static_cast<int>(error.code);
 }
 

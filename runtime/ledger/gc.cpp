@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/ledger/gc.h"
 
+#include "runtime/ledger/counters.h"
 #include "runtime/ledger/disk_records.h"
 #include "runtime/ledger/release.h"
 #include "runtime/ledger/segment_records.h"
@@ -180,7 +181,11 @@ Result<std::vector<GcItem>> collect_garbage(const std::string& state_dir, const 
     if (store) {
         collection.take_all_segments();
     }
-    return std::move(collection).items();
+    auto items = std::move(collection).items();
+    if (store && !options.dry_run) {
+        count_releases(*store, items);
+    }
+    return items;
 }
 
 } // namespace bulkhead::ledger

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/ledger/last_error.h"
 
+#include "runtime/ledger/counters.h"
 #include "runtime/ledger/private_directory.h"
 #include "runtime/sys/file.h"
 
@@ -22,6 +23,20 @@ void remember_error(const Store& store, std::string_view id, std::string_view st
     const auto place = std::to_string(short_hash(id) % places) + ".json";
     const auto text = json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace).append("\n");
     static_cast<void>(sys::replace_file_at(directory->borrow(), place, text));
+}
+
+void keep_refusal(const std::string& state_dir, std::string_view id, std::string_view stage, Code code,
+                  std::string_view line) {
+    if (id.empty()) {
+        if (const auto store = Store::open(state_dir); store && *store) {
+            count_refusal(**store, code);
+        }
+        return;
+    }
+    if (const auto store = Store::open_or_make(state_dir)) {
+        count_refusal(*store, code);
+        remember_error(*store, id, stage, code, line);
+    }
 }
 
 } // namespace bulkhead::ledger

@@ -14,4 +14,9 @@ namespace bulkhead::ledger {
 // container's.
 void remember_error(const Store& store, std::string_view id, std::string_view stage, Code code, std::string_view line);
 
+// The same, and counted. Where it is not known of which container (`id` is empty), it is counted if the state directory
+// is there.
+void keep_refusal(const std::string& state_dir, std::string_view id, std::string_view stage, Code code,
+                  std::string_view line);
+
 } // namespace bulkhead::ledger

@@ -46,13 +46,18 @@ Result<UniqueFd> open_private_directory(BorrowedFd parent, const std::string& na
     return directory;
 }
 
+Result<UniqueFd> open_private_file(BorrowedFd directory, const std::string& name, int flags) {
+    TRY_ASSIGN(auto file, sys::open_at(directory, name, flags | O_NOFOLLOW | O_NONBLOCK, S_IRUSR | S_IWUSR));
+    TRY(require_private(file.borrow()));
+    return file;
+}
+
 Result<std::optional<std::string>> read_private_file(BorrowedFd directory, const std::string& name, std::size_t most) {
-    const auto file = sys::open_at(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const auto file = open_private_file(directory, name, O_RDONLY);
     if (!file) {
         return file.error().number == ENOENT ? Result<std::optional<std::string>>(std::nullopt)
                                              : std::unexpected(file.error());
     }
-    TRY(require_private(file->borrow()));
     return sys::read_all(file->borrow(), most);
 }
 

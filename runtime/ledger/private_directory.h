@@ -18,6 +18,10 @@ enum class IfMissing { fail, make, make_synced };
 // good: what is synced in a directory lasts only if the directory does. The state directory lies on a tmpfs.
 [[nodiscard]] Result<UniqueFd> open_private_directory(BorrowedFd parent, const std::string& name, IfMissing if_missing);
 
+// Opens the file `name` with `flags`, made with mode 0600 where those have O_CREAT; a symlink is not followed, and a
+// FIFO not waited for.
+[[nodiscard]] Result<UniqueFd> open_private_file(BorrowedFd directory, const std::string& name, int flags);
+
 // nullopt where it is not there. More than `most` bytes: Code::malformed_input.
 [[nodiscard]] Result<std::optional<std::string>> read_private_file(BorrowedFd directory, const std::string& name,
                                                                    std::size_t most);

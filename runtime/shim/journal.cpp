@@ -18,9 +18,7 @@ void Journal::warning(std::string_view text) const {
 std::string Journal::refusal(const Error& error) const {
     auto line = report_line(container_, error.what);
     sys::log_to_journal(sys::Priority::error, line, container_, stage);
-    if (const auto store = container_.empty() ? std::unexpected(Error{}) : ledger::Store::open_or_make(state_dir_)) {
-        ledger::remember_error(*store, container_, stage, error.code, line);
-    }
+    ledger::keep_refusal(state_dir_, container_, stage, error.code, line);
     return line;
 }
 

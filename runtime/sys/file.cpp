@@ -117,6 +117,22 @@ Result<void> write_all(BorrowedFd file, std::string_view text) {
     return {};
 }
 
+Result<std::size_t> read_at(BorrowedFd file, void* buffer, std::size_t size, off_t offset) {
+    const long count = call_restarting(SYS_pread64, file.number(), buffer, size, offset);
+    if (count < 0) {
+        return fail_errno(errno, "pread");
+    }
+    return static_cast<std::size_t>(count);
+}
+
+Result<void> write_at(BorrowedFd file, const void* buffer, std::size_t size, off_t offset) {
+    const long count = call_restarting(SYS_pwrite64, file.number(), buffer, size, offset);
+    if (count < 0 || static_cast<std::size_t>(count) < size) {
+        return fail_errno(count < 0 ? errno : ENOSPC, "pwrite");
+    }
+    return {};
+}
+
 Result<UniqueFd> memory_file(std::string_view text) {
     const long fd = call(SYS_memfd_create, "bulkhead", MFD_CLOEXEC);
     if (fd < 0) {

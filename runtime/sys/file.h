@@ -55,6 +55,11 @@ struct FileStatus {
 
 [[nodiscard]] Result<void> write_all(BorrowedFd file, std::string_view text);
 
+// pread(2) of at most `size` bytes from `offset`, and pwrite(2) of them: less is read at the end of the file, and less
+// written is ENOSPC.
+[[nodiscard]] Result<std::size_t> read_at(BorrowedFd file, void* buffer, std::size_t size, off_t offset);
+[[nodiscard]] Result<void> write_at(BorrowedFd file, const void* buffer, std::size_t size, off_t offset);
+
 // A file in memory with `text` in it, to be read from its beginning: memfd_create(2).
 [[nodiscard]] Result<UniqueFd> memory_file(std::string_view text);
 // Makes `file` standard input, for this process and for what it becomes: dup2(2).

@@ -62,7 +62,8 @@ expect_freed() { # KIB
 }
 
 expect_nothing_left() {
-    expect_empty "$(find "$state_dir" -mindepth 1 -not -path "$state_dir/errors*" -not -path "$state_dir/containers")" \
+    expect_empty "$(find "$state_dir" -mindepth 1 -not -path "$state_dir/errors*" -not -path "$state_dir/containers" \
+        -not -path "$state_dir/counters")" \
         "in the state directory"
     expect_empty "$(grep -F "$state_dir" /proc/self/mountinfo)" "mounts"
 }

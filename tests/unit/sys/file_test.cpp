@@ -6,6 +6,7 @@
 #include "support/failing_call.h"
 #include "support/temporary_directory.h"
 
+#include <array>
 #include <chrono>
 #include <doctest/doctest.h>
 #include <functional>
@@ -173,6 +174,24 @@ TEST_CASE("read_all begins where the file stands, and does not read an endless f
     REQUIRE(::lseek(file.borrow().number(), 4, SEEK_SET) == 4);
     CHECK(sys::read_all(file.borrow(), 100).value() == "456789");
     CHECK(read_whole("/dev/zero", 1 << 20).error().code == Code::malformed_input);
+}
+
+TEST_CASE("write_at and read_at do not move where the file stands, and less is read at its end") {
+    const test::TemporaryDirectory directory;
+    const auto file = sys::open_at(sys::working_directory, directory.path("f"), O_RDWR | O_CREAT, 0600).value();
+    REQUIRE(sys::write_at(file.borrow(), "abcd", 4, 3));
+    CHECK(directory.read("f") == std::string("\0\0\0abcd", 7));
+    std::array<char, 4> buffer{};
+    CHECK(sys::read_at(file.borrow(), buffer.data(), buffer.size(), 5).value() == 2);
+    CHECK(std::string_view(buffer.data(), 2) == "cd");
+    CHECK(sys::read_at(file.borrow(), buffer.data(), buffer.size(), 7).value() == 0);
+    CHECK(sys::read_all(file.borrow(), 7).value().size() == 7);
+    {
+        const test::FailingCall failing(SYS_pwrite64, ENOSPC);
+        CHECK(sys::write_at(file.borrow(), "x", 1, 0).error().number == ENOSPC);
+    }
+    const test::FailingCall failing(SYS_pread64, EIO);
+    CHECK(sys::read_at(file.borrow(), buffer.data(), 1, 0).error().number == EIO);
 }
 
 TEST_CASE("write_all writes everything into a pipe that takes little at once") {

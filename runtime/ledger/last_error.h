@@ -4,6 +4,7 @@
 #include "runtime/base/error.h"
 #include "runtime/ledger/store.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,5 +19,14 @@ void remember_error(const Store& store, std::string_view id, std::string_view st
 // is there.
 void keep_refusal(const std::string& state_dir, std::string_view id, std::string_view stage, Code code,
                   std::string_view line);
+// What remember_error() kept of it.
+struct LastError {
+    std::string id;
+    std::string stage;
+    int code = 0; // the exit status
+    std::string line;
+};
+// nullopt where there was none, or another id has taken its place.
+[[nodiscard]] Result<std::optional<LastError>> recall_error(const Store& store, std::string_view id);
 
 } // namespace bulkhead::ledger

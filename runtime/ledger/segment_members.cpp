@@ -27,7 +27,7 @@ constexpr auto terms_file = "terms.json";
 
 bool is_missing(const Error& error) { return error.number == ENOENT; }
 
-std::string members_of(const SegmentPlace& place) { return place.name + ".members"; }
+std::string members_of(const SegmentPlace& place) { return place.name + std::string(members_suffix); }
 
 std::string name_of(const sys::ProcessIdentity& process, std::string_view boot_id) {
     return std::to_string(process.pid) + "-" + std::to_string(process.start_time) + "-" +
@@ -133,10 +133,17 @@ Result<void> SegmentMembers::remove(const Owner& owner) const {
     return removed || is_missing(removed.error()) ? Result<void>{} : std::move(removed);
 }
 
-Result<bool> SegmentMembers::any(Dead dead) const {
-    TRY_ASSIGN(auto names, sys::list_directory(members_.borrow()));
+namespace {
+Result<std::vector<std::string>> names_of_members(BorrowedFd members) {
+    TRY_ASSIGN(auto names, sys::list_directory(members));
     std::erase_if(names,
                   [](const auto& name) { return name == terms_file || name == sys::temporary_name(terms_file); });
+    return names;
+}
+} // namespace
+
+Result<bool> SegmentMembers::any(Dead dead) const {
+    TRY_ASSIGN(const auto names, names_of_members(members_.borrow()));
     if (names.empty()) {
         return false;
     }
@@ -158,13 +165,29 @@ Result<void> SegmentMembers::write_terms(const SegmentTerms& terms) const {
     return in_context("terms of the segment", sys::replace_file_at(members_.borrow(), terms_file, to_json(terms)));
 }
 
-Result<SegmentTerms> SegmentMembers::terms() const {
-    TRY_ASSIGN(const auto text, read_private_file(members_.borrow(), terms_file, longest_terms));
+Result<std::vector<sys::ProcessIdentity>> living_members(BorrowedFd members) {
+    TRY_ASSIGN(const auto names, names_of_members(members));
+    TRY_ASSIGN(const auto boot_id, sys::boot_id());
+    std::vector<sys::ProcessIdentity> living;
+    for (const auto& name : names) {
+        const auto process = process_of(name, boot_id);
+        TRY_ASSIGN(const auto alive, process ? sys::is_running(*process) : Result<bool>(false));
+        if (alive) {
+            living.push_back(*process);
+        }
+    }
+    return living;
+}
+
+Result<SegmentTerms> SegmentMembers::terms() const { return read_segment_terms(members_.borrow(), place_); }
+
+Result<SegmentTerms> read_segment_terms(BorrowedFd members, const SegmentPlace& place) {
+    TRY_ASSIGN(const auto text, read_private_file(members, terms_file, longest_terms));
     auto terms = text ? parse_terms(*text) : fail(Code::internal, "are missing");
     if (!terms) {
         terms.error().code = Code::internal;
     }
-    return in_context("terms of the segment " + place_.path(), std::move(terms));
+    return in_context("terms of the segment " + place.path(), std::move(terms));
 }
 
 Result<void> SegmentMembers::remove_all() const {

@@ -10,11 +10,16 @@
 #include "runtime/ledger/segment_home.h"
 #include "runtime/policy/segments.h"
 #include "runtime/resources/segment_tmpfs.h"
+#include "runtime/sys/procfs.h"
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace bulkhead::ledger {
+
+inline constexpr std::string_view members_suffix = ".members";
 
 // One segment's members, locked: joining, leaving and gc take turns.
 class SegmentMembers {
@@ -53,5 +58,10 @@ private:
     UniqueFd scope_;
     UniqueFd members_; // locked
 };
+
+// For who only looks: without the lock, of the open directory NAME.members.
+[[nodiscard]] Result<std::vector<sys::ProcessIdentity>> living_members(BorrowedFd members);
+// As SegmentMembers::terms(). `place` is for the message.
+[[nodiscard]] Result<resources::SegmentTerms> read_segment_terms(BorrowedFd members, const policy::SegmentPlace& place);
 
 } // namespace bulkhead::ledger

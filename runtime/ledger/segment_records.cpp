@@ -19,7 +19,6 @@ using Dead = SegmentMembers::Dead;
 namespace {
 
 constexpr unsigned lock_deadline_ms = 3000;
-constexpr std::string_view members_suffix = ".members";
 
 bool is_missing(const Error& error) { return error.number == ENOENT; }
 

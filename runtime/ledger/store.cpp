@@ -127,24 +127,34 @@ Result<std::vector<Entry>> Store::entries_of(const std::string& id) const {
     return entries;
 }
 
-Result<std::vector<Receipt>> Store::receipts_of(const std::string& id) const {
+Result<std::vector<Result<Receipt>>> Store::each_receipt_of(const std::string& id) const {
     const auto containers = open_private_directory(directory_.borrow(), "containers", IfMissing::fail);
     const auto directory = containers ? open_private_directory(containers->borrow(), id, IfMissing::fail)
                                       : std::unexpected(containers.error());
-    std::vector<Receipt> receipts;
+    std::vector<Result<Receipt>> receipts;
     if (!directory) {
-        return is_missing(directory.error()) ? Result<std::vector<Receipt>>(receipts)
+        return is_missing(directory.error()) ? Result<std::vector<Result<Receipt>>>(std::move(receipts))
                                              : std::unexpected(directory.error());
     }
     TRY_ASSIGN(const auto files, sys::list_directory(directory->borrow()));
     for (const auto& file : files) {
         const auto text = is_temporary(file) ? Result<std::optional<std::string>>(std::nullopt)
                                              : read_private_file(directory->borrow(), file, longest_receipt);
-        TRY(text);
-        if (*text) { // else it went meanwhile
-            TRY_ASSIGN(auto receipt, in_context("receipt " + file, from_json(**text)));
-            receipts.push_back(std::move(receipt));
+        if (!text) {
+            receipts.emplace_back(std::unexpected(text.error()));
+        } else if (*text) { // else it went meanwhile
+            receipts.push_back(in_context("receipt " + file, from_json(**text)));
         }
+    }
+    return receipts;
+}
+
+Result<std::vector<Receipt>> Store::receipts_of(const std::string& id) const {
+    TRY_ASSIGN(auto each, each_receipt_of(id));
+    std::vector<Receipt> receipts;
+    for (auto& receipt : each) {
+        TRY(receipt);
+        receipts.push_back(*std::move(receipt));
     }
     return receipts;
 }

@@ -60,6 +60,8 @@ public:
     // What the receipts of one id say at this moment, without waiting for anybody: whoever writes one replaces it
     // whole.
     [[nodiscard]] Result<std::vector<Receipt>> receipts_of(const std::string& id) const;
+    // The same, where one that cannot be read does not hide the others.
+    [[nodiscard]] Result<std::vector<Result<Receipt>>> each_receipt_of(const std::string& id) const;
     // Removes what a killed process left of an id that has no receipt. Success where there is nothing to remove.
     [[nodiscard]] Result<void> remove_leftovers(const std::string& id) const;
 

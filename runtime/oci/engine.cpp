@@ -80,6 +80,7 @@ std::optional<std::string> checked_namespace(std::string_view name) {
 
 struct PodNames {
     std::string_view container;
+    std::string_view pod;
     std::string_view kubernetes_namespace;
 };
 
@@ -100,8 +101,8 @@ std::optional<PodNames> names_in(std::string_view name) {
         return part;
     };
     const auto container = next();
-    next(); // the pod's name
-    return PodNames{.container = container, .kubernetes_namespace = next()};
+    const auto pod = next();
+    return PodNames{.container = container, .pod = pod, .kubernetes_namespace = next()};
 }
 
 bool disagrees(const std::string* label, std::string_view name) { return label != nullptr && *label != name; }
@@ -133,6 +134,7 @@ Result<Engine> crio_workload(const Reading& said) {
     }
     engine.container_name = names->container;
     engine.kubernetes_namespace = checked_namespace(names->kubernetes_namespace);
+    engine.pod_name = names->pod;
     return engine;
 }
 

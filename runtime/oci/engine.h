@@ -44,6 +44,8 @@ struct Engine {
     std::optional<std::string> container_name;
     // The pod's, in Kubernetes; nullopt elsewhere, and where the engine should say it and does not.
     std::optional<std::string> kubernetes_namespace;
+    // Of CRI-O alone; for people to read, nothing is decided by it.
+    std::optional<std::string> pod_name = std::nullopt;
 };
 
 // A DNS label: 1 to 63 of a-z, 0-9 and "-", the first and the last a letter or a digit.

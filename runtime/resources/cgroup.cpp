@@ -50,16 +50,6 @@ const Knob& knob_of(Key key) { return *std::ranges::find(knobs, key, &Knob::key)
 
 using Limit = std::optional<std::uint64_t>; // nullopt: none
 
-// v2 writes "max"; v1 a number of pages that no machine has, which depends on the page size.
-Result<Limit> parse_limit(std::string_view text) {
-    constexpr std::uint64_t v1_unlimited = std::numeric_limits<std::int64_t>::max() - (1U << 20U);
-    if (text == "max") {
-        return std::nullopt;
-    }
-    TRY_ASSIGN(const auto value, parse_unsigned(text));
-    return value >= v1_unlimited ? Limit{} : Limit{value};
-}
-
 std::string amount(Key key, std::uint64_t value) {
     return oci::info_of(key).type == oci::ValueType::bytes ? format(Bytes{value}) : std::to_string(value);
 }
@@ -162,7 +152,7 @@ private:
                            const std::optional<SystemdUnit>& unit) {
         const auto wanted = as_kernel_keeps_it(setting);
         TRY_ASSIGN(const auto old_text, read(place, file));
-        TRY_ASSIGN(const auto old_limit, parse_limit(old_text));
+        TRY_ASSIGN(const auto old_limit, sys::parse_cgroup_limit(old_text));
         if (policy::engines_stays(setting, config_, old_limit, wanted)) {
             // Of the scope above it is systemd's DefaultTasksMax, not the engine's.
             const bool scope_above = unit && unit->path == place.path && !leaf_is(place);
@@ -230,8 +220,8 @@ private:
             return {}; // the kernel counts no swap
         }
         TRY(old_text);
-        TRY_ASSIGN(const auto old_sum, parse_limit(*old_text));
-        TRY_ASSIGN(const auto old_memory, parse_limit(limits_.writes_.back().old_value));
+        TRY_ASSIGN(const auto old_sum, sys::parse_cgroup_limit(*old_text));
+        TRY_ASSIGN(const auto old_memory, sys::parse_cgroup_limit(limits_.writes_.back().old_value));
         if (!old_sum || !old_memory || *old_sum < *old_memory) {
             return {};
         }
@@ -247,9 +237,9 @@ private:
     // Needs the memory limit that will be in force: memory-max comes before memory-swap-max in the table of keys.
     Result<void> add_v1_swap(const Setting& setting, const Knob& knob, const CgroupPlace& place) {
         TRY_ASSIGN(const auto old_text, planned(place, knob.v1_file));
-        TRY_ASSIGN(const auto old_sum, parse_limit(old_text));
+        TRY_ASSIGN(const auto old_sum, sys::parse_cgroup_limit(old_text));
         TRY_ASSIGN(const auto memory_text, planned(place, "memory.limit_in_bytes"));
-        TRY_ASSIGN(const auto memory, parse_limit(memory_text));
+        TRY_ASSIGN(const auto memory, sys::parse_cgroup_limit(memory_text));
         if (!memory) {
             return unsupported("cgroup v1 limits swap only together with memory; set memory-max as well");
         }
@@ -383,7 +373,7 @@ std::optional<Bytes> CgroupLimits::memory_limit() const {
     const auto& knob = knob_of(Key::memory_max);
     for (const auto& write : writes_) {
         if (notes_.empty() && (write.file == knob.v1_file || write.file == knob.v2_file)) {
-            const auto limit = parse_limit(write.new_value);
+            const auto limit = sys::parse_cgroup_limit(write.new_value);
             return limit && *limit ? std::optional(Bytes{**limit}) : std::nullopt;
         }
     }
@@ -397,11 +387,18 @@ std::optional<Bytes> memory_limit_in_force(const Container& container) {
         return std::nullopt;
     }
     const auto cgroup = Cgroup::open(*place);
-    const auto& knob = knob_of(Key::memory_max);
-    const auto value = cgroup ? cgroup->read(place->version == CgroupVersion::v1 ? knob.v1_file : knob.v2_file)
-                              : Result<std::string>(std::unexpected(cgroup.error()));
-    const auto limit = value ? parse_limit(*value) : Result<Limit>{};
+    const auto limit = cgroup ? limit_in_force(*cgroup, Key::memory_max) : Result<Limit>{};
     return limit && *limit ? std::optional(Bytes{**limit}) : std::nullopt;
+}
+
+Result<std::optional<std::uint64_t>> limit_in_force(const Cgroup& cgroup, Key key) {
+    const auto& knob = knob_of(key);
+    const auto* const file = cgroup.version() == CgroupVersion::v1 ? knob.v1_file : knob.v2_file;
+    const auto text = file != nullptr ? cgroup.read(file) : Result<std::string>("max");
+    if (!text) {
+        return text.error().number == ENOENT ? Result<Limit>(std::nullopt) : std::unexpected(text.error());
+    }
+    return sys::parse_cgroup_limit(*text);
 }
 
 namespace {

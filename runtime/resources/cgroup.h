@@ -77,6 +77,10 @@ private:
 // The memory limit that holds for the container: its cgroup's own. nullopt: none, or it cannot be told.
 [[nodiscard]] std::optional<Bytes> memory_limit_in_force(const Container& container);
 
+// What the cgroup has of a memory or pids key, as the kernel keeps it: of v1 memory-swap-max is memory and swap
+// together. nullopt: no limit, or nothing of the kind here.
+[[nodiscard]] Result<std::optional<std::uint64_t>> limit_in_force(const sys::Cgroup& cgroup, oci::Key key);
+
 // Writes the old values back where the cgroup still is, holds no process and still has ours: usually it went with the
 // container. Nothing to do is success; otherwise all are tried and the first error is returned.
 [[nodiscard]] Result<void> release_cgroup(const std::vector<CgroupWrite>& writes);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/sys/cgroup.h"
 
+#include "runtime/base/quantity.h"
 #include "runtime/sys/call.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/procfs.h"
 
 #include <fcntl.h>
+#include <limits>
 #include <linux/magic.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
@@ -77,6 +79,15 @@ std::optional<CgroupPlace> find_cgroup(std::string_view text, std::string_view c
         }
     }
     return found;
+}
+
+Result<std::optional<std::uint64_t>> parse_cgroup_limit(std::string_view text) {
+    constexpr std::uint64_t v1_unlimited = std::numeric_limits<std::int64_t>::max() - (1U << 20U); // by the page size
+    if (text == "max") {
+        return std::nullopt;
+    }
+    TRY_ASSIGN(const auto value, parse_unsigned(text));
+    return value >= v1_unlimited ? std::nullopt : std::optional(value);
 }
 
 Result<CgroupVersion> own_cgroup_version() {

@@ -29,6 +29,9 @@ struct CgroupPlace {
 // nullopt where the process is in neither.
 [[nodiscard]] std::optional<CgroupPlace> find_cgroup(std::string_view text, std::string_view controller);
 
+// The content of a file with a limit; nullopt: none. v2 writes "max"; v1 a number of pages that no machine has.
+[[nodiscard]] Result<std::optional<std::uint64_t>> parse_cgroup_limit(std::string_view text);
+
 // Of the hierarchy that limits this process's memory; v2 where it is in none.
 [[nodiscard]] Result<CgroupVersion> own_cgroup_version();
 
@@ -38,6 +41,7 @@ public:
     // Below /sys/fs/cgroup as systemd lays it out, hybrid (unified/) included. ENOENT where it is gone.
     [[nodiscard]] static Result<Cgroup> open(const CgroupPlace& place);
 
+    [[nodiscard]] CgroupVersion version() const { return version_; }
     [[nodiscard]] ino_t inode() const { return inode_; } // never used again within one boot
 
     // The content of one of its files, without the line end. ENOENT: the controller is off here, or the kernel has no

@@ -6,6 +6,7 @@
 #include "runtime/sys/file.h"
 #include "runtime/sys/namespace.h"
 
+#include <ctime>
 #include <fcntl.h>
 #include <limits>
 #include <linux/magic.h>
@@ -143,6 +144,16 @@ Result<bool> is_running(const ProcessIdentity& identity) {
         return std::unexpected(process.error());
     }
     return process->identity() == identity && !process->dead();
+}
+
+std::chrono::system_clock::time_point started_at(const ProcessIdentity& identity) {
+    using std::chrono::system_clock;
+    timespec since_boot{};
+    ::clock_gettime(CLOCK_BOOTTIME, &since_boot); // as start times are counted
+    const auto up = std::chrono::seconds(since_boot.tv_sec) + std::chrono::nanoseconds(since_boot.tv_nsec);
+    const auto ticks = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+    const std::chrono::milliseconds after_boot(identity.start_time * 1000 / ticks);
+    return std::chrono::time_point_cast<system_clock::duration>(system_clock::now() - up + after_boot);
 }
 
 Result<std::string> own_cgroup() { return read_at(working_directory, "/proc/self/cgroup"); }

@@ -8,6 +8,7 @@
 #include "runtime/base/units.h"
 #include "runtime/sys/file.h"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -65,6 +66,9 @@ private:
 // Whether the process that `identity` names still runs. A zombie does not. Errors other than "no such process" are
 // errors: what cannot be known is not "gone".
 [[nodiscard]] Result<bool> is_running(const ProcessIdentity& identity);
+
+// When a process of this boot started, by the clock as it goes now, to a hundredth of a second.
+[[nodiscard]] std::chrono::system_clock::time_point started_at(const ProcessIdentity& identity);
 
 // The text of /proc/self/cgroup.
 [[nodiscard]] Result<std::string> own_cgroup();

@@ -75,3 +75,23 @@ TEST_CASE("failing to keep it is nobody's error (root only)" * root_only) {
     remember_error(fixture.store, "web", "createRuntime", Code::busy, "line");
     CHECK(fixture.count() == 0);
 }
+
+TEST_CASE("the last error is recalled by whose it is, and by nobody else (root only)" * root_only) {
+    const Fixture fixture;
+    CHECK(!ledger::recall_error(fixture.store, "web").value());
+    remember_error(fixture.store, "web", "createRuntime", Code::busy, "bulkhead: web: first");
+    const auto error = ledger::recall_error(fixture.store, "web").value();
+    REQUIRE(error);
+    CHECK(error->id == "web");
+    CHECK(error->stage == "createRuntime");
+    CHECK(error->code == 75);
+    CHECK(error->line == "bulkhead: web: first");
+    CHECK(!ledger::recall_error(fixture.store, "db").value());
+    std::string other = "a"; // an id that falls on the same place
+    while (place_of(other) != place_of("web")) {
+        other.append("a");
+    }
+    CHECK(!ledger::recall_error(fixture.store, other).value());
+    fixture.directory.write(place_of("web"), "{}");
+    CHECK(ledger::recall_error(fixture.store, "web").error().code == Code::malformed_input);
+}

@@ -363,3 +363,19 @@ TEST_CASE("the receipts of an id are read though somebody has it (root only)" * 
     CHECK(fixture.store.receipts_of("web").error().code == Code::internal);
     CHECK(ledger::receipts_of(fixture.state, "web").error().code == Code::internal);
 }
+
+TEST_CASE("a receipt that cannot be read hides no other one of its id (root only)" * root_only) {
+    const Fixture fixture;
+    REQUIRE(fixture.store.entry("web", bundle).value().write(receipt()));
+    fixture.directory.write("state/containers/web/other.json", "{");
+    ::chmod(fixture.directory.path("state/containers/web/other.json").c_str(), 0600);
+    const auto each = fixture.store.each_receipt_of("web").value();
+    REQUIRE(each.size() == 2);
+    const auto& bad = each[0] ? each[1] : each[0];
+    const auto& good = each[0] ? each[0] : each[1];
+    REQUIRE(!bad);
+    CHECK(bad.error().what.starts_with("receipt other.json: "));
+    CHECK(good.value().bundle == bundle);
+    CHECK(!fixture.store.receipts_of("web"));
+    CHECK(fixture.store.each_receipt_of("db").value().empty());
+}

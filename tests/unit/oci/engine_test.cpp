@@ -252,3 +252,8 @@ TEST_CASE("a pod's namespace, out of what each engine always writes") {
         identify({{cri + "sandbox-namespace", "victim"}}, "/s/overlay-containers/id/userdata")->kubernetes_namespace ==
         std::nullopt);
 }
+
+TEST_CASE("the pod's name, which CRI-O has in the container's") {
+    CHECK(identify(crio_container("k8s_web_front-7d_shop_7d1f_0")).value().pod_name == "front-7d");
+    CHECK(!identify(containerd_container).value().pod_name);
+}

@@ -52,6 +52,15 @@ std::string open_in_fake_root(const CgroupPlace& place, std::string_view expecte
 
 } // namespace
 
+TEST_CASE("the limit in a file; what is as much as no machine has is none") {
+    CHECK(sys::parse_cgroup_limit("4096").value() == 4096);
+    CHECK(sys::parse_cgroup_limit("0").value() == 0);
+    CHECK(!sys::parse_cgroup_limit("max").value());
+    CHECK(!sys::parse_cgroup_limit("9223372036854771712").value()); // v1, pages of 4 KiB
+    CHECK(!sys::parse_cgroup_limit("9223372036854710272").value()); // and of 64 KiB
+    CHECK(!sys::parse_cgroup_limit("most"));
+}
+
 TEST_CASE("find_cgroup over v2, v1 and both") {
     const std::vector<Row> table{
         {pure_v2, "memory", v2("memory", "/system.slice/x.service")},

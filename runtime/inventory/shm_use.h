@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/base/error.h"
+#include "runtime/inventory/use.h"
+#include "runtime/sys/procfs.h"
+
+#include <optional>
+
+namespace bulkhead::inventory {
+
+// Of what the process has on /dev/shm, reached through its root directory without following a symlink. nullopt: there
+// is no tmpfs mounted there. Code::unsupported: it is behind a file system that might never answer.
+[[nodiscard]] Result<std::optional<ShmUse>> shm_use(const sys::Process& process);
+
+} // namespace bulkhead::inventory

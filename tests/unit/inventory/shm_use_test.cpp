@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// With real mounts, seen by a process whose root directory plays a container's.
+#include "runtime/inventory/shm_use.h"
+
+#include "support/private_mounts.h"
+
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/mount.h>
+#include <unistd.h>
+
+using namespace bulkhead;
+using inventory::ShmUse;
+using test::Findings;
+
+namespace {
+
+const auto needs_mounts = doctest::skip(!test::can_mount_privately());
+
+struct Box {
+    explicit Box(Findings& found) : findings(found) {
+        findings.expect(test::mount_tmpfs(root(), "root", "mode=755"), "mount the root");
+        std::filesystem::create_directories(root("/dev"));
+    }
+    Box(const Box&) = delete;
+    Box& operator=(const Box&) = delete;
+    ~Box() { static_cast<void>(::umount2(root().c_str(), MNT_DETACH)); }
+
+    [[nodiscard]] std::string root(const std::string& path = "") const { return directory.path("root") + path; }
+
+    // "USED/LIMIT", with what else there is to say.
+    [[nodiscard]] std::string look() const {
+        const test::IdleProcess process([&] { return ::chroot(root().c_str()) == 0 && ::chdir("/") == 0; });
+        findings.expect(process.ready(), "chroot");
+        const auto use = inventory::shm_use(*sys::Process::open(process.pid()));
+        if (!use) {
+            return use.error().what;
+        }
+        return *use ? std::to_string((*use)->used.value) + "/" +
+                          ((*use)->limit ? std::to_string((*use)->limit->value) : "none") +
+                          ((*use)->hosts ? " of the host" : "")
+                    : "nothing";
+    }
+
+    test::TemporaryDirectory directory;
+    Findings& findings;
+};
+
+template <typename Body>
+std::string findings_of(Body body) {
+    return test::in_private_mounts([&](Findings& findings) {
+        const Box box(findings);
+        body(findings, box);
+    });
+}
+
+// Whoever asks it waits for ever: nobody reads from /dev/fuse.
+bool mount_silent_fuse(const std::string& place) {
+    const int device = ::open("/dev/fuse", O_RDWR);
+    const auto options = "fd=" + std::to_string(device) + ",rootmode=40000,user_id=0,group_id=0";
+    return device >= 0 && ::mount("silent", place.c_str(), "fuse", 0, options.c_str()) == 0;
+}
+
+bool can_mount_fuse() {
+    return test::can_mount_privately() && test::in_private_mounts([](Findings& findings) {
+                                              const test::TemporaryDirectory directory;
+                                              findings.expect(mount_silent_fuse(directory.path()), "no FUSE");
+                                              ::umount2(directory.path().c_str(), MNT_DETACH);
+                                          }).empty();
+}
+
+} // namespace
+
+TEST_CASE("what /dev/shm holds, and may hold (root, mounts of its own)" * needs_mounts) {
+    CHECK(findings_of([](Findings& findings, const Box& box) {
+              findings.expect(test::mount_tmpfs(box.root("/dev/shm"), "shm", "size=4m"), "mount");
+              findings.expect_equal(box.look(), "0/4194304");
+              test::write_file(box.root("/dev/shm/file"), std::string(100'000, 'x'));
+              findings.expect_equal(box.look(), "102400/4194304"); // whole pages
+          }) == "");
+}
+
+TEST_CASE("a /dev/shm without a limit has none (root, mounts of its own)" * needs_mounts) {
+    CHECK(findings_of([](Findings& findings, const Box& box) {
+              findings.expect(test::mount_tmpfs(box.root("/dev/shm"), "shm", "size=0"), "mount");
+              findings.expect_equal(box.look(), "0/none");
+          }) == "");
+}
+
+TEST_CASE("no /dev/shm of its own is nothing (root, mounts of its own)" * needs_mounts) {
+    CHECK(findings_of([](Findings& findings, const Box& box) {
+              findings.expect_equal(box.look(), "nothing");
+              std::filesystem::create_directories(box.root("/dev/shm")); // no mount
+              findings.expect_equal(box.look(), "nothing");
+          }) == "");
+}
+
+TEST_CASE("a symlink on the way is not followed (root, mounts of its own)" * needs_mounts) {
+    CHECK(findings_of([](Findings& findings, const Box& box) {
+              findings.expect(test::mount_tmpfs(box.root("/elsewhere/shm"), "shm", "size=4m"), "mount");
+              std::filesystem::create_directory_symlink("../elsewhere/shm", box.root("/dev/shm"));
+              findings.expect_equal(box.look(), "nothing");
+              std::filesystem::remove_all(box.root("/dev"));
+              std::filesystem::create_directory_symlink("elsewhere", box.root("/dev"));
+              findings.expect_equal(box.look(), "nothing");
+          }) == "");
+}
+
+TEST_CASE("the host's own is said to be (root, mounts of its own)" * needs_mounts) {
+    CHECK(findings_of([](Findings& findings, const Box& box) {
+              findings.expect(test::mount_tmpfs("/dev/shm", "shm", "size=3m"), "mount"); // of this namespace
+              std::filesystem::create_directories(box.root("/dev/shm"));
+              findings.expect(::mount("/dev/shm", box.root("/dev/shm").c_str(), nullptr, MS_BIND, nullptr) == 0,
+                              "bind");
+              findings.expect_equal(box.look(), "0/3145728 of the host");
+          }) == "");
+}
+
+TEST_CASE("a FUSE file system that never answers is not asked (root, FUSE)" * doctest::skip(!can_mount_fuse())) {
+    const std::string refusal = "a FUSE file system of the container's is mounted on the way to /dev/shm";
+    for (const auto* place : {"/dev/shm", "/dev"}) {
+        CAPTURE(place);
+        CHECK(findings_of([&](Findings& findings, const Box& box) {
+                  std::filesystem::create_directories(box.root("/dev/shm"));
+                  findings.expect(mount_silent_fuse(box.root(place)), "mount");
+                  findings.expect_equal(box.look(), refusal);
+                  ::umount2(box.root(place).c_str(), MNT_DETACH);
+              }) == "");
+    }
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/command.h"
+#include "runtime/cli/completion.h"
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -8,6 +9,9 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace {
 
@@ -37,6 +41,14 @@ void add_global_options(CLI::App& app, bulkhead::cli::Options& options) {
         ->capture_default_str();
 }
 
+// What the shells' completions call: `bulkhead __complete WORD...`.
+constexpr std::string_view completion_command = "__complete";
+
+void print_completion(const CLI::App& app, const std::string& state_dir, const std::vector<std::string>& words) {
+    const auto values = [&](std::string_view type) { return bulkhead::cli::values_on_node(type, state_dir); };
+    fmt::print("{}", bulkhead::cli::to_text(bulkhead::cli::complete(app, words, values)));
+}
+
 int run(int argc, char** argv) {
     CLI::App app("What containers may take from this node, and what they left", "bulkhead");
     bulkhead::cli::Options options;
@@ -46,6 +58,10 @@ int run(int argc, char** argv) {
     bulkhead::cli::add_explain(app, options, status);
     bulkhead::cli::add_gc(app, options, status);
     app.add_subcommand("version", "Print the version")->callback([] { fmt::print("bulkhead {}\n", BULKHEAD_VERSION); });
+    if (argc > 1 && argv[1] == completion_command) {
+        print_completion(app, options.state_dir, {argv + 2, argv + argc});
+        return status;
+    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: plain xfs
+# matrix: a campaign of 70 kills, a minute
 #
 # The hook killed with SIGKILL before each system call that changes something, then gc: no limit of ours is on any id, no
 # receipt and no disk record is left. The container is a process that sleeps, its root a real overlay on XFS.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: plain
+# matrix: whether fixtures of the unit tests are still what containerd writes, which changes with it alone; half a minute
 #
 # What containerd's CRI plugin leaves of a pod's annotations that imitate its own keys, and what the hook makes of it: 1.6
 # in Debian 12, 1.7 in Debian 13. The config.json files of the unit tests are held against it.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: plain
+# matrix: without systemd what podman.bats shows with it; half a minute
 #
 # The limits as a container meets them that runs into them. cgroupfs alone, as there is no systemd.
 # shellcheck disable=SC2030,SC2031 # `run` sets what each test reads itself

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: systemd
+# matrix: on version 1 the integration tests do the same; a minute
 #
 # Updates through the runtime shim on cgroup v2 and with systemd's cgroup driver, and what a daemon-reload leaves of the
 # limits that the shim put into config.json. (On version 1: tests/integration/shim-update.bats.)

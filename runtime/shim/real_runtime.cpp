@@ -77,9 +77,14 @@ std::unexpected<Error> not_found(const std::vector<std::string>& runtimes, std::
 Result<RealRuntime> find_real_runtime(std::string_view called_as, const std::vector<std::string>& configured,
                                       const char* search_path) {
     TRY_ASSIGN(const auto self, sys::status_behind(sys::working_directory, "/proc/self/exe"));
+    return find_real_runtime(called_as, configured, search_path, self);
+}
+
+Result<RealRuntime> find_real_runtime(std::string_view called_as, const std::vector<std::string>& configured,
+                                      const char* search_path, const sys::FileStatus& shim) {
     const std::string_view from_environment = search_path == nullptr ? "" : search_path;
     const auto places = from_environment.empty() ? usual_places : from_environment;
-    const Search search(places, self);
+    const Search search(places, shim);
     const auto runtimes = wanted(last_part(called_as), configured);
     for (const auto& runtime : runtimes) {
         if (auto path = search.find(runtime)) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "runtime/base/error.h"
+#include "runtime/sys/file.h"
 
 #include <string>
 #include <string_view>
@@ -27,5 +28,10 @@ struct RealRuntime {
 // over. Never this program itself, whatever it is linked as. Code::unsupported, with what was looked for.
 [[nodiscard]] Result<RealRuntime>
 find_real_runtime(std::string_view called_as, const std::vector<std::string>& configured, const char* search_path);
+
+// The same, asked by another program: never the one that `shim` is of.
+[[nodiscard]] Result<RealRuntime> find_real_runtime(std::string_view called_as,
+                                                    const std::vector<std::string>& configured, const char* search_path,
+                                                    const sys::FileStatus& shim);
 
 } // namespace bulkhead::shim

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/doctor/runtimes.h"
+
+#include "runtime/doctor/program.h"
+#include "runtime/doctor/words.h"
+
+#include <algorithm>
+
+namespace bulkhead::doctor {
+
+namespace {
+
+using engines::Engine;
+using engines::EngineConfig;
+using engines::Runtime;
+
+bool is_the_shim(const std::string& path) {
+    return engines::is_shim(path) || is_same_file(path, std::string(engines::shim_path));
+}
+
+bool has_hooks_d(Engine engine) { return engine == Engine::podman || engine == Engine::crio; }
+
+// What a container of another runtime than the shim lacks.
+std::string lack(Engine engine) {
+    return has_hooks_d(engine) ? "have the hook alone: their disk limits can be taken off from inside"
+                               : "have no walls";
+}
+
+std::string configure(Engine engine, std::string_view option = "") {
+    return std::string("bulkhead configure ").append(name_of(engine)).append(option);
+}
+
+// Those that are there besides the default one, and are not ours.
+std::vector<std::string> others(const EngineConfig& config) {
+    std::vector<std::string> names;
+    for (const auto& runtime : config.runtimes) {
+        if (runtime.name != default_runtime_of(config) && !is_ours(runtime) && !program_of(runtime).empty()) {
+            names.push_back(runtime.name);
+        }
+    }
+    return names;
+}
+
+std::string described(const EngineConfig& config) {
+    std::vector<std::string> words;
+    for (const auto& runtime : config.runtimes) {
+        const auto program = is_ours(runtime) ? runtime.paths.front() : program_of(runtime);
+        if (!program.empty()) {
+            words.push_back(runtime.name + " = " + program);
+        }
+    }
+    return listed(words);
+}
+
+// The shim among a runtime's paths, behind one that is there.
+const Runtime* with_shim_behind(const EngineConfig& config) {
+    const auto found = std::ranges::find_if(config.runtimes, [](const Runtime& runtime) {
+        return !is_ours(runtime) && std::ranges::any_of(runtime.paths, is_the_shim) &&
+               !engines::is_shim(program_of(runtime));
+    });
+    return found == config.runtimes.end() ? nullptr : std::to_address(found);
+}
+
+// Where no runtime is the shim.
+Finding unwired(const Node& node, const PresentEngine& engine) {
+    if (has_hooks_d(engine.engine)) {
+        return node.config().disk.guard == policy::Guard::require
+                   ? failed("no runtime is the shim, and disk.guard requires it: every disk limit is refused",
+                            configure(engine.engine))
+                   : warning("no runtime is the shim: containers " + lack(engine.engine), configure(engine.engine));
+    }
+    return engine.asked_for ? failed("no runtime is the shim: containers have no walls", configure(engine.engine))
+                            : skipped("no runtime is the shim: containers have no walls; " + configure(engine.engine) +
+                                      " puts it there");
+}
+
+Finding judge_shim(const Node& node, const PresentEngine& engine) {
+    if (const auto* const runtime = with_shim_behind(engine.config)) {
+        return failed(program_of(*runtime) + " is tried before the shim as " + runtime->name,
+                      "put the shim first, in " + runtime->file);
+    }
+    return shim_use(engine.config) == ShimUse::none ? unwired(node, engine) : well();
+}
+
+Finding judge_default(const PresentEngine& engine) {
+    if (shim_use(engine.config) == ShimUse::by_default) {
+        return well();
+    }
+    const auto name = default_runtime_of(engine.config);
+    return warning("containers that ask for no other runtime get " + name + ", and " + lack(engine.engine),
+                   configure(engine.engine, " --default"));
+}
+
+Finding judge_others(const PresentEngine& engine) {
+    const auto names = others(engine.config);
+    // Who chooses a runtime of podman's or docker's is root on the node.
+    const bool is_for_pods = engine.engine == Engine::containerd || engine.engine == Engine::crio;
+    if (names.empty() || !is_for_pods) {
+        return well();
+    }
+    return warning(std::to_string(names.size()) + " that are not ours: containers that ask for them " +
+                       lack(engine.engine),
+                   "let no RuntimeClass name them, or put the shim in front of them, too");
+}
+
+} // namespace
+
+bool is_ours(const Runtime& runtime) { return !runtime.paths.empty() && is_the_shim(runtime.paths.front()); }
+
+std::string default_runtime_of(const EngineConfig& config) {
+    if (!config.default_runtime.empty()) {
+        return config.default_runtime;
+    }
+    const auto* const crun = config.runtime("crun");
+    return crun != nullptr && (is_ours(*crun) || !program_of(*crun).empty()) ? "crun" : "runc";
+}
+
+ShimUse shim_use(const EngineConfig& config) {
+    const auto name = default_runtime_of(config);
+    const auto* const runtime = config.runtime(name);
+    if (is_the_shim(name) || (runtime != nullptr && is_ours(*runtime))) {
+        return ShimUse::by_default;
+    }
+    return std::ranges::any_of(config.runtimes, is_ours) ? ShimUse::some : ShimUse::none;
+}
+
+void check_runtimes(Section& section, const Node& node, const PresentEngine& engine) {
+    const auto looked = described(engine.config);
+    section.add("runtime", looked, judge_shim(node, engine));
+    if (shim_use(engine.config) != ShimUse::none) {
+        section.add("default-runtime", default_runtime_of(engine.config), judge_default(engine));
+        section.add("other-runtimes", listed(others(engine.config)), judge_others(engine));
+    }
+}
+
+} // namespace bulkhead::doctor

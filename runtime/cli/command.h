@@ -11,6 +11,7 @@ struct Options {
     std::string config = "/etc/bulkhead/bulkhead.json";
     std::string state_dir = "/run/bulkhead";
     std::string output = "table"; // or "json"
+    std::string version;          // of this program
 };
 
 // Exit statuses of all commands; 2, a usage error, is main()'s.
@@ -22,5 +23,6 @@ void add_check_config(CLI::App& app, const Options& options, int& status);
 void add_doctor(CLI::App& app, const Options& options, int& status);
 void add_explain(CLI::App& app, const Options& options, int& status);
 void add_gc(CLI::App& app, const Options& options, int& status);
+void add_metrics(CLI::App& app, const Options& options, int& status);
 
 } // namespace bulkhead::cli

@@ -51,13 +51,14 @@ void print_completion(const CLI::App& app, const std::string& state_dir, const s
 
 int run(int argc, char** argv) {
     CLI::App app("What containers may take from this node, and what they left", "bulkhead");
-    bulkhead::cli::Options options;
+    bulkhead::cli::Options options{.version = BULKHEAD_VERSION};
     int status = bulkhead::cli::done;
     add_global_options(app, options);
     bulkhead::cli::add_check_config(app, options, status);
     bulkhead::cli::add_doctor(app, options, status);
     bulkhead::cli::add_explain(app, options, status);
     bulkhead::cli::add_gc(app, options, status);
+    bulkhead::cli::add_metrics(app, options, status);
     app.add_subcommand("version", "Print the version")->callback([] { fmt::print("bulkhead {}\n", BULKHEAD_VERSION); });
     if (argc > 1 && argv[1] == completion_command) {
         print_completion(app, options.state_dir, {argv + 2, argv + argc});

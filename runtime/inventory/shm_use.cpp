@@ -30,7 +30,7 @@ Result<std::optional<ShmUse>> use_of(BorrowedFd shm, const sys::MountInfo& mount
         return std::nullopt;
     }
     TRY_ASSIGN(const auto use, sys::tmpfs_use(shm));
-    ShmUse shown{.used = use.used, .limit = {}, .hosts = false};
+    ShmUse shown{.used = use.used, .limit = {}, .hosts = false, .device = place.device};
     if (use.size.value != 0) {
         shown.limit = use.size;
     }

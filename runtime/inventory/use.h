@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <sys/types.h>
 
 namespace bulkhead::inventory {
 
@@ -15,6 +16,7 @@ struct ShmUse {
     Bytes used;
     std::optional<Bytes> limit;
     bool hosts = false; // the host's own: --ipc=host, hostIPC, or a bind of it
+    dev_t device = 0;   // the same for all that have the same one
 
     bool operator==(const ShmUse&) const = default;
 };

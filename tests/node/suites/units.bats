@@ -9,6 +9,7 @@ load ../disk
 bulkhead=$(dirname "$BULKHEAD_HOOK")/bulkhead
 units=/usr/lib/systemd/system
 segments=/run/bulkhead/segments
+for_node_exporter=/var/lib/prometheus/node-exporter
 
 setup_file() {
     install --mode=755 "$bulkhead" /usr/bin/bulkhead
@@ -16,11 +17,16 @@ setup_file() {
     systemctl daemon-reload
 }
 
-setup() { disk_setup; }
+setup() {
+    test_began=$(date +%s.%6N)
+    disk_setup
+}
 
 teardown() {
     systemctl stop copy.service 'bulkhead-*.timer' 2>/dev/null || true
     systemctl reset-failed 2>/dev/null || true
+    rm -rf "$for_node_exporter" /run/systemd/system/bulkhead-*.d
+    systemctl daemon-reload
     awk -v place="$segments" 'index($5, place) == 1 { print $5 }' /proc/self/mountinfo | tac | xargs --no-run-if-empty umount
     disk_teardown
 }
@@ -54,7 +60,7 @@ copy_mounts() {
 
 said_by() { # UNIT
     journalctl --sync
-    journalctl --quiet --no-pager --output=cat --identifier=bulkhead _SYSTEMD_UNIT="$1"
+    journalctl --quiet --no-pager --output=cat --since "@$test_began" _SYSTEMD_UNIT="$1" _COMM=bulkhead
 }
 
 @test "systemd finds nothing to say of the units, and their exposure is below 2.5" {
@@ -126,10 +132,57 @@ said_by() { # UNIT
     expect_nothing_left
 }
 
+metric() { awk -v name="$1" '$1 == name { print $2 }' "$for_node_exporter/bulkhead.prom"; } # NAME{LABELS}
+
+@test "metrics as a unit sees what is where PID 1 is, and writes it where node_exporter reads it" {
+    mkdir -p "$for_node_exporter"
+    layer_make c1
+    start c1 disk-size=10Mi pids-max=50 'segment.x=path=/mnt/x size=32Mi' 'shm-size=8Mi'
+    fill c1 /mnt/x
+    inside c1 dd if=/dev/zero of=/big bs=1M count=4 2>/dev/null
+    inside c1 dd if=/dev/zero of=/dev/shm/big bs=1M count=2 2>/dev/null
+    systemctl start bulkhead-metrics.service
+    expect_empty "$(said_by bulkhead-metrics.service)"
+    expect_eq 0 "$(metric bulkhead_problems)"
+    expect_eq 0.5 "$(metric 'bulkhead_fullest_ratio{resource="segments"}')"
+    expect_eq 0.25 "$(metric 'bulkhead_fullest_ratio{resource="shm"}')"
+    expect_eq 10485760 "$(metric 'bulkhead_limit_bytes{resource="disk"}')"
+    (($(metric 'bulkhead_used_bytes{resource="disk"}') >= 4 << 20))
+    expect_eq 50 "$(metric 'bulkhead_limit_objects{resource="pids"}')"
+    expect_eq 1 "$(metric bulkhead_starts_total)"
+    expect_eq '644 bulkhead.prom' "$(stat -c %a "$for_node_exporter/bulkhead.prom") $(ls -A "$for_node_exporter")"
+    leave_behind c1
+    systemctl start bulkhead-metrics.service
+    expect_eq 1 "$(metric bulkhead_gone_containers)"
+    systemctl start bulkhead-gc.service bulkhead-metrics.service
+    expect_eq '0 1' "$(metric bulkhead_gone_containers) $(metric 'bulkhead_gc_released_total{kind="receipt"}')"
+}
+
+@test "metrics as a unit writes in node_exporter's directory alone, be it somebody else's" {
+    mkdir -p "$for_node_exporter" /run/systemd/system/bulkhead-metrics.service.d
+    chown 1234:1234 "$for_node_exporter"
+    systemctl start bulkhead-metrics.service
+    expect_eq '0 644' "$(stat -c '%u %a' "$for_node_exporter/bulkhead.prom")"
+    printf '[Service]\nExecStart=\nExecStart=/usr/bin/bulkhead metrics --output-file /etc/bulkhead.prom\n' \
+        >/run/systemd/system/bulkhead-metrics.service.d/elsewhere.conf
+    systemctl daemon-reload
+    run systemctl start bulkhead-metrics.service
+    expect_eq 1 "$status"
+    expect_match '/etc/bulkhead.prom: .*Read-only file system' "$(said_by bulkhead-metrics.service)"
+    [[ ! -e /etc/bulkhead.prom ]]
+}
+
+@test "without node_exporter's directory metrics as a unit does nothing, and nothing fails" {
+    systemctl start bulkhead-metrics.service bulkhead-metrics.timer
+    expect_eq 'inactive inactive' "$(systemctl is-active bulkhead-metrics.service bulkhead-metrics.timer | paste -sd ' ')"
+    expect_eq success "$(systemctl show --value --property=Result bulkhead-metrics.service)"
+    [[ ! -e $for_node_exporter ]]
+}
+
 # With the waiting shortened, as nobody has an hour.
 runs_by_itself() { # UNIT
     mkdir -p "/run/systemd/system/$1.timer.d"
-    printf '[Timer]\nOnBootSec=\nOnUnitInactiveSec=\nOnActiveSec=1\nOnUnitInactiveSec=2\nAccuracySec=100ms\nRandomizedDelaySec=0\n' \
+    printf '[Timer]\nOnBootSec=\nOnUnitActiveSec=\nOnUnitInactiveSec=\nOnActiveSec=1\nOnUnitInactiveSec=2\nAccuracySec=100ms\nRandomizedDelaySec=0\n' \
         >"/run/systemd/system/$1.timer.d/soon.conf"
     systemctl daemon-reload
     systemctl start "$1.timer"
@@ -148,12 +201,18 @@ ran_since() { # MICROSECONDS UNIT
     [[ $last -gt $1 && $(systemctl show --value --property=ExecMainStatus "$2") == 0 ]]
 }
 
+# Not while the service runs.
+will_run_again() { # TIMER
+    [[ $(systemctl show --value --property=NextElapseUSecMonotonic "$1") == *[1-9]* ]]
+}
+
 @test "the timers run what they are for, again and again" {
     local timer
+    mkdir -p "$for_node_exporter"
     for timer in "$checkout"/systemd/*.timer; do
         timer=$(basename "$timer" .timer)
         systemctl enable --quiet --now "$timer.timer"
-        expect_match '[1-9]' "$(systemctl show --value --property=NextElapseUSecMonotonic "$timer.timer")" "$timer"
+        wait_until 30 will_run_again "$timer.timer"
         systemctl disable --quiet --now "$timer.timer"
         runs_by_itself "$timer"
     done

@@ -70,8 +70,11 @@ std::optional<std::uint64_t> unique_mount_id(BorrowedFd file) {
     return status.stx_mnt_id;
 }
 
-// Not there at all, or not this much of it.
-bool is_too_old(int number) { return number == ENOSYS || number == EINVAL || number == E2BIG || number == ENOTTY; }
+// Not there at all, or not this much of it; EPERM where the filter of a unit is older than the call and allows what it
+// knows (systemd 252 on a later kernel).
+bool is_too_old(int number) {
+    return number == ENOSYS || number == EINVAL || number == E2BIG || number == ENOTTY || number == EPERM;
+}
 
 } // namespace
 

@@ -154,7 +154,8 @@ metric() { awk -v name="$1" '$1 == name { print $2 }' "$for_node_exporter/bulkhe
     leave_behind c1
     systemctl start bulkhead-metrics.service
     expect_eq 1 "$(metric bulkhead_gone_containers)"
-    systemctl start bulkhead-gc.service bulkhead-metrics.service
+    systemctl start bulkhead-gc.service
+    systemctl start bulkhead-metrics.service
     expect_eq '0 1' "$(metric bulkhead_gone_containers) $(metric 'bulkhead_gc_released_total{kind="receipt"}')"
 }
 

@@ -115,6 +115,31 @@ end_of() { # NAME CMD
     done
 }
 
+counted() { "$BULKHEAD" metrics | awk -v name="$1" '$1 == name { print $2 }'; } # NAME{LABELS}
+
+@test "what the shim refuses is counted, and once what the hook does behind it" {
+    asking shm-size 512m
+    run container_start
+    expect_eq 1 "$status"
+    expect_eq '1 0' "$(counted 'bulkhead_refusals_total{code="64"}') $(counted bulkhead_starts_total)"
+    asking pids-max 20
+    container_start
+    container_delete
+    asking pids-max 20 segment.x 'path=/proc/x size=1Mi'
+    run container_start
+    [[ $status != 0 ]]
+    expect_eq '2 1' "$(counted 'bulkhead_refusals_total{code="64"}') $(counted bulkhead_starts_total)"
+    asking shm-size 1Mi # what is on /dev/shm only the hook sees
+    mkdir "$work/volume"
+    mount -t tmpfs host "$work/volume"
+    bundle_edit --arg source "$work/volume" \
+        '(.mounts[] | select(.destination == "/dev/shm")) |= {destination, type: "bind", $source, options: ["rbind"]}'
+    run container_start
+    [[ $status != 0 ]]
+    expect_eq '1 1' "$(counted 'bulkhead_refusals_total{code="77"}') $(counted bulkhead_starts_total)"
+    umount --lazy "$work/volume"
+}
+
 # --- Nothing asked ---------------------------------------------------------------------------------------------------
 
 expect_untouched() {

@@ -2,6 +2,7 @@
 #include "runtime/cli/completion.h"
 
 #include "runtime/base/line.h"
+#include "runtime/ledger/segment_records.h"
 #include "runtime/ledger/store.h"
 
 #include <algorithm>
@@ -176,9 +177,41 @@ Completion complete(const CLI::App& app, Words words, const Values& values_of) {
     return completion;
 }
 
-std::vector<std::string> values_on_node(std::string_view type, const std::string& state_dir) {
-    const auto store = type == "ID" ? ledger::Store::open(state_dir) : std::unexpected(Error{});
+namespace {
+
+std::vector<std::string> ids_in(const std::string& state_dir) {
+    const auto store = ledger::Store::open(state_dir);
     return store && *store ? (*store)->ids().value_or(std::vector<std::string>{}) : std::vector<std::string>{};
+}
+
+std::vector<std::string> segments_in(const std::string& state_dir) {
+    std::vector<std::string> paths;
+    for (const auto& place : ledger::SegmentRecords(state_dir).places().value_or(std::vector<policy::SegmentPlace>{})) {
+        paths.push_back(place.path());
+    }
+    return paths;
+}
+
+// As the command will have it: the last one counts.
+std::string state_dir_among(Words words, std::string state_dir) {
+    constexpr std::string_view name = "--state-dir";
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        if (words[i] == name && i + 1 < words.size()) {
+            state_dir = words[i + 1];
+        } else if (words[i].starts_with(name) && words[i].substr(name.size()).starts_with('=')) {
+            state_dir = words[i].substr(name.size() + 1);
+        }
+    }
+    return state_dir;
+}
+
+} // namespace
+
+std::vector<std::string> values_on_node(std::string_view type, Words words, const std::string& default_state_dir) {
+    if (type == "ID") {
+        return ids_in(state_dir_among(words, default_state_dir));
+    }
+    return type == "SEGMENT" ? segments_in(state_dir_among(words, default_state_dir)) : std::vector<std::string>{};
 }
 
 std::string to_text(const Completion& completion) {

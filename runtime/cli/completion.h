@@ -26,8 +26,10 @@ struct Completion {
 using Values = std::function<std::vector<std::string>(std::string_view type)>;
 [[nodiscard]] Completion complete(const CLI::App& app, std::span<const std::string> words, const Values& values_of);
 
-// Those of this node: of "ID" the containers that have a receipt, as far as the caller may know them.
-[[nodiscard]] std::vector<std::string> values_on_node(std::string_view type, const std::string& state_dir);
+// Those of this node, as far as the caller may know them: of "ID" the containers that have a receipt, of "SEGMENT" the
+// segments, in the state directory that `words` name, if they do.
+[[nodiscard]] std::vector<std::string> values_on_node(std::string_view type, std::span<const std::string> words,
+                                                      const std::string& default_state_dir);
 
 // "words", "files" or "directories", then a line for each word: the word, a tab, its description.
 [[nodiscard]] std::string to_text(const Completion& completion);

@@ -45,7 +45,7 @@ void add_global_options(CLI::App& app, bulkhead::cli::Options& options) {
 constexpr std::string_view completion_command = "__complete";
 
 void print_completion(const CLI::App& app, const std::string& state_dir, const std::vector<std::string>& words) {
-    const auto values = [&](std::string_view type) { return bulkhead::cli::values_on_node(type, state_dir); };
+    const auto values = [&](std::string_view type) { return bulkhead::cli::values_on_node(type, words, state_dir); };
     fmt::print("{}", bulkhead::cli::to_text(bulkhead::cli::complete(app, words, values)));
 }
 

@@ -75,6 +75,23 @@ everything_is_offered_by() { # SHELL
 
 @test "fish" { has_shell fish && everything_is_offered_by fish; }
 
+@test "ids and segments are those that are there" {
+    local shell
+    bundle_new 'some.container_1'
+    bundle_hook
+    bundle_annotate io.bulkhead.segment.x 'path=/mnt/x size=1Mi'
+    RUNTIME=runc container_start
+    for shell in bash zsh fish; do
+        command -v "$shell" >/dev/null || continue
+        expect_eq some.container_1 "$("offered_by_$shell" --state-dir "$state_dir" explain --id so)" "$shell"
+        expect_eq --id=some.container_1 "$("offered_by_$shell" "--state-dir=$state_dir" explain --id=so | sed 's/^some/--id=&/')"
+    done
+    if commands_in_help | grep -qx segment; then
+        expect_eq local/x "$(offered_by_bash --state-dir "$state_dir" segment rm '')"
+    fi
+    container_delete
+}
+
 @test "bash takes what is behind = for a word of its own" {
     expect_eq json "$(offered_by_bash gc --output = j)"
     expect_eq 'json table' "$(offered_by_bash gc --output = | sort | paste -sd ' ')"

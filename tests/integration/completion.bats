@@ -80,7 +80,8 @@ everything_is_offered_by() { # SHELL
     bundle_new 'some.container_1'
     bundle_hook
     bundle_annotate io.bulkhead.segment.x 'path=/mnt/x size=1Mi'
-    RUNTIME=runc container_start
+    RUNTIME=runc
+    container_start
     for shell in bash zsh fish; do
         command -v "$shell" >/dev/null || continue
         expect_eq some.container_1 "$("offered_by_$shell" --state-dir "$state_dir" explain --id so)" "$shell"

@@ -20,6 +20,7 @@ inline constexpr int something_wrong = 1; // failed, refused, or something found
 
 // Each adds its command to `app`, to be run by its callback, which sets `status`.
 void add_check_config(CLI::App& app, const Options& options, int& status);
+void add_configure(CLI::App& app, const Options& options, int& status);
 void add_doctor(CLI::App& app, const Options& options, int& status);
 void add_explain(CLI::App& app, const Options& options, int& status);
 void add_gc(CLI::App& app, const Options& options, int& status);

@@ -55,6 +55,7 @@ int run(int argc, char** argv) {
     int status = bulkhead::cli::done;
     add_global_options(app, options);
     bulkhead::cli::add_check_config(app, options, status);
+    bulkhead::cli::add_configure(app, options, status);
     bulkhead::cli::add_doctor(app, options, status);
     bulkhead::cli::add_explain(app, options, status);
     bulkhead::cli::add_gc(app, options, status);

@@ -40,6 +40,7 @@ public:
     void read_all_in(const std::string& directory, std::string_view suffix);
 
     [[nodiscard]] std::vector<TomlFile>& files() { return files_; }
+    [[nodiscard]] const std::vector<TomlFile>& files() const { return files_; }
     [[nodiscard]] Toml merged(const MergeRules& rules) const;
     // The last one that has something at `path`; empty where none has.
     [[nodiscard]] std::string last_with(const TomlPath& path) const;

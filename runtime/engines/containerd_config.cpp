@@ -3,8 +3,6 @@
 // plugin's has one name up to version 2 and another from version 3 on, which came with containerd 2.0.
 #include "runtime/engines/containerd_config.h"
 
-#include "runtime/engines/config_text.h"
-
 #include <algorithm>
 #include <filesystem>
 #include <fnmatch.h>
@@ -121,11 +119,24 @@ MergeRules containerd_rules(int version) {
                         : MergeRules{.append_arrays = true, .whole = {"plugins"}};
 }
 
+void read_containerd_files(TomlFiles& files, EngineConfig& config, const std::string& main) {
+    Imports(files, config).read(main);
+}
+
+std::optional<std::string> containerd_drop_in(const Toml& content, const std::string& main) {
+    for (const auto& pattern : imports_of(content, main)) {
+        if (containerd_version(content) >= 3 && pattern.ends_with("/*.toml")) {
+            return pattern.substr(0, pattern.rfind('/') + 1) + "50-bulkhead.toml";
+        }
+    }
+    return std::nullopt;
+}
+
 EngineConfig read_containerd(const std::string& main) {
     EngineConfig config;
     config.engine = Engine::containerd;
     TomlFiles files(config);
-    Imports(files, config).read(main);
+    read_containerd_files(files, config, main);
     config.version = files.files().empty() ? 0 : containerd_version(files.files().front().content);
     const auto merged = files.merged(containerd_rules(config.version));
     const int version = std::max(config.version, 2);

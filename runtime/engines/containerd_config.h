@@ -2,9 +2,11 @@
 // What reading and changing containerd's config have in common.
 #pragma once
 
+#include "runtime/engines/config_text.h"
 #include "runtime/engines/toml.h"
 
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,12 @@ namespace bulkhead::engines {
 
 // The patterns of the files that `content`, which lies at `path`, imports; absolute.
 [[nodiscard]] std::vector<std::string> imports_of(const Toml& content, const std::string& path);
+
+// All that its config is made of, the main file first.
+void read_containerd_files(TomlFiles& files, EngineConfig& config, const std::string& main);
+
+// Our drop-in, where the main config, which is `content`, imports a directory of them and is one of containerd 2.
+[[nodiscard]] std::optional<std::string> containerd_drop_in(const Toml& content, const std::string& main);
 
 // How a file that is imported goes over the one that imports it.
 [[nodiscard]] MergeRules containerd_rules(int version);

@@ -3,20 +3,22 @@
 // there as a whole.
 #include "runtime/engines/crio_config.h"
 
-#include "runtime/engines/config_text.h"
-
 namespace bulkhead::engines {
 
 TomlPath crio_handlers() { return {"crio", "runtime", "runtimes"}; }
 
 MergeRules crio_rules() { return {.append_arrays = false, .whole = crio_handlers()}; }
 
+void read_crio_files(TomlFiles& files, const std::string& main) {
+    files.read(main);
+    files.read_all_in(main + ".d", "");
+}
+
 EngineConfig read_crio(const std::string& main) {
     EngineConfig config;
     config.engine = Engine::crio;
     TomlFiles files(config);
-    files.read(main);
-    files.read_all_in(main + ".d", "");
+    read_crio_files(files, main);
     const auto merged = files.merged(crio_rules());
     add_runtimes(config, merged, files, crio_handlers(), [](Runtime& runtime, const Toml& table) {
         runtime.type = table.string_at({"runtime_type"});

@@ -21,13 +21,17 @@ std::vector<std::string> built_in_paths(std::string_view runtime) {
     return paths;
 }
 
+void read_podman_files(TomlFiles& files, const std::string& main) {
+    files.read("/usr/share/containers/containers.conf");
+    files.read(main);
+    files.read_all_in(main + ".d", ".conf");
+}
+
 EngineConfig read_podman(const std::string& main) {
     EngineConfig config;
     config.engine = Engine::podman;
     TomlFiles files(config);
-    files.read("/usr/share/containers/containers.conf");
-    files.read(main);
-    files.read_all_in(main + ".d", ".conf");
+    read_podman_files(files, main);
     const auto merged = files.merged({});
     for (const auto* const name : {"crun", "runc"}) {
         add_built_in(config, name, built_in_paths(name));

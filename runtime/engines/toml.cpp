@@ -143,7 +143,7 @@ Toml Toml::of(std::string_view text) {
     return value;
 }
 
-Toml Toml::of(bool value) {
+Toml Toml::of_boolean(bool value) {
     Toml made;
     made.kind = Kind::boolean;
     made.boolean = value;

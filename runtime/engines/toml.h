@@ -42,7 +42,7 @@ struct Toml {
     Place place;
 
     [[nodiscard]] static Toml of(std::string_view text);
-    [[nodiscard]] static Toml of(bool value);
+    [[nodiscard]] static Toml of_boolean(bool value);
     [[nodiscard]] static Toml of(const std::vector<std::string>& strings);
     [[nodiscard]] static Toml table() { return {}; }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/shim/json_edit.h"
 
+#include "runtime/base/splice.h"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -11,13 +13,6 @@ namespace {
 
 using oci::JsonObject;
 using oci::JsonValue;
-
-// What is to stand in place of `size` bytes of a text; of none, it is inserted.
-struct Splice {
-    std::size_t at = 0;
-    std::size_t size = 0;
-    std::string text;
-};
 
 // `value` is a view of `text`.
 std::size_t place_in(std::string_view text, std::string_view value) {
@@ -39,18 +34,8 @@ Splice add_behind(std::string_view text, const std::vector<std::string_view>& pr
                     : Splice{.at = end, .size = 0, .text = "," + addition};
 }
 
-std::optional<std::string> apply(std::string_view text, std::vector<Splice> splices) {
-    if (splices.empty()) {
-        return std::nullopt;
-    }
-    std::ranges::sort(splices, {}, &Splice::at);
-    std::string changed;
-    std::size_t copied = 0;
-    for (const auto& splice : splices) {
-        changed.append(text.substr(copied, splice.at - copied)).append(splice.text);
-        copied = splice.at + splice.size;
-    }
-    return changed.append(text.substr(copied));
+std::optional<std::string> apply_any(std::string_view text, std::vector<Splice> splices) {
+    return splices.empty() ? std::nullopt : std::optional(spliced(text, std::move(splices)));
 }
 
 // The objects' own members by key; find() of JsonObject does not tell null from missing.
@@ -82,7 +67,7 @@ Edited edit_members(std::string_view text, const JsonObject& object, const std::
         }
         splices.push_back(add_behind(text, present, added));
     }
-    return apply(text, std::move(splices));
+    return apply_any(text, std::move(splices));
 }
 
 Edited make_object(const std::vector<MemberEdit>& edits) {
@@ -127,7 +112,7 @@ Edit in_elements(Edit edit) {
                 splices.push_back(replace(present->text(), element.text(), *std::move(text)));
             }
         }
-        return apply(present->text(), std::move(splices));
+        return apply_any(present->text(), std::move(splices));
     };
 }
 
@@ -145,7 +130,7 @@ Edit add_element(std::string element, std::function<Result<bool>(const JsonValue
             }
             texts.push_back(there.text());
         }
-        return apply(present->text(), {add_behind(present->text(), texts, element)});
+        return apply_any(present->text(), {add_behind(present->text(), texts, element)});
     };
 }
 

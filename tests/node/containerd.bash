@@ -8,8 +8,11 @@
 #                             one layer, to be run as USER
 #   runtime_with_our_hook     /run/with-hook: $RUNTIME, with our hook in every bundle
 #
-#   cri_start                 containerd with its CRI plugin, that runtime or $cri_runtime, its layers in $cri_root, and
-#                             every annotation of a pod let through
+#   cri_start                 containerd with its CRI plugin, with $cri_home/config.toml, or, where that is not there,
+#                             cri_config's: that runtime or $cri_runtime, its layers in $cri_root, and every annotation
+#                             of a pod let through
+#   cri_home_make             the place of all that, which cri_start makes as well
+#   cri_pause                 stop it, and its pods go on
 #   cri_stop                  and all of its pods
 #   cri_remove                those alone
 #   cri_pod NAMESPACE CONTAINER [KEY=VALUE...]   starts one, and prints the ids of its sandbox and its container
@@ -61,10 +64,8 @@ cri_runtime=/run/with-hook
 
 cri_ctr() { ctr --address "$cri_home/socket" --namespace k8s.io "$@" 3>&-; }
 
-cri_start() {
-    mkdir -p "$cri_home"
-    mountpoint --quiet "$cri_home" || mount -t tmpfs tmpfs "$cri_home"
-    cat >"$cri_home/config.toml" <<END
+cri_config() {
+    cat <<END
 version = 2
 root = "$cri_root"
 state = "$cri_home/state"
@@ -78,6 +79,16 @@ pod_annotations = ["*", "*/*"]
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
 BinaryName = "$cri_runtime"
 END
+}
+
+cri_home_make() {
+    mkdir -p "$cri_home"
+    mountpoint --quiet "$cri_home" || mount -t tmpfs -o mode=755 tmpfs "$cri_home"
+}
+
+cri_start() {
+    cri_home_make
+    [[ -s $cri_home/config.toml ]] || cri_config >"$cri_home/config.toml"
     containerd --config "$cri_home/config.toml" </dev/null &>>"$cri_home/log" 3>&- &
     echo $! >"$cri_home/pid"
     wait_until 30 cri_ctr version &>/dev/null || { tail -20 "$cri_home/log"; return 1; }
@@ -100,7 +111,12 @@ cri_remove() {
 
 cri_stop() {
     cri_remove
+    cri_pause
+    : >"$cri_home/log"
+    rm -f "$cri_home/config.toml"
+}
+
+cri_pause() {
     kill "$(<"$cri_home/pid")" || true
     wait_until 30 process_is_gone "$(<"$cri_home/pid")"
-    : >"$cri_home/log"
 }

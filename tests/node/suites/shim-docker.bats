@@ -21,7 +21,8 @@ setup_file() {
     docker_start before-stopped
     docker stop --time 0 before-stopped >/dev/null
     if matrix; then docker_start before-running; fi
-    dockerd_reload '{"default-runtime": "bulkhead", "runtimes": {"bulkhead": {"path": "/usr/libexec/bulkhead/runc"}}}'
+    "${BULKHEAD_HOOK%/*}/bulkhead" configure docker --default
+    dockerd_reload '{}'
 }
 
 teardown_file() {

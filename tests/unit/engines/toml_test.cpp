@@ -55,8 +55,8 @@ TEST_CASE("what is written can be read again") {
     Toml table;
     REQUIRE(table.set(TomlPath{"plain"}, Toml::of("a \"b\" \\ \n \x7F \xC3\xA4")));
     REQUIRE(table.set(TomlPath{"in.n", "list"}, Toml::of(std::vector<std::string>{"x", "y"})));
-    REQUIRE(table.set(TomlPath{"in.n", "on"}, Toml::of(true)));
-    CHECK_FALSE(table.set(TomlPath{"plain", "x"}, Toml::of(true)));
+    REQUIRE(table.set(TomlPath{"in.n", "on"}, Toml::of_boolean(true)));
+    CHECK_FALSE(table.set(TomlPath{"plain", "x"}, Toml::of_boolean(true)));
     CHECK(parsed("t = " + engines::to_text(table)).member("t")->operator==(table));
     CHECK(engines::path_text(TomlPath{"plugins", "io.x", "a-b_1", ""}) == "plugins.\"io.x\".a-b_1.\"\"");
 }

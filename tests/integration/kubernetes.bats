@@ -10,7 +10,7 @@ manifests=$checkout/config/kubernetes
 
 # "FILE POD CONTAINER ANNOTATIONS", the last as JSON, of each container of each example.
 containers() {
-    python3 - "$manifests"/examples/*.yaml <<'EOP'
+    /usr/bin/python3 - "$manifests"/examples/*.yaml <<'EOP'
 import json, os, sys, yaml
 for path in sys.argv[1:]:
     for pod in yaml.safe_load_all(open(path)):
@@ -61,7 +61,7 @@ bundle_of_pod() { # CONTAINER ANNOTATIONS
     local documented
     documented=$(sed -n 's/^## io\.bulkhead\.//p' "$checkout/packaging/man/bulkhead-annotations.7.scd" | sort)
     expect_match 'shm-size' "$documented"
-    run python3 - "$manifests" "$documented" <<'EOP'
+    run /usr/bin/python3 - "$manifests" "$documented" <<'EOP'
 import re, sys, yaml
 documents = list(yaml.safe_load_all(open(sys.argv[1] + "/admission-policy.yaml")))
 policy = next(d for d in documents if d["kind"] == "ValidatingAdmissionPolicy")["spec"]

@@ -24,6 +24,10 @@ void add_configure(CLI::App& app, const Options& options, int& status);
 void add_doctor(CLI::App& app, const Options& options, int& status);
 void add_explain(CLI::App& app, const Options& options, int& status);
 void add_gc(CLI::App& app, const Options& options, int& status);
+void add_inspect(CLI::App& app, const Options& options, int& status);
+void add_list(CLI::App& app, const Options& options, int& status);
 void add_metrics(CLI::App& app, const Options& options, int& status);
+void add_segment(CLI::App& app, const Options& options, int& status);
+void add_top(CLI::App& app, const Options& options, int& status);
 
 } // namespace bulkhead::cli

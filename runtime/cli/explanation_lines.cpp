@@ -2,6 +2,7 @@
 #include "runtime/cli/explanation_output.h"
 
 #include "runtime/base/quantity.h"
+#include "runtime/cli/output.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -84,9 +85,6 @@ std::string row(std::string_view name, std::string_view value, const Lines& clau
     return text;
 }
 
-// "rule   which"
-std::string row(std::string_view name, std::string_view text) { return fmt::format("{:<18}{}", name, text); }
-
 std::string row(const KeyLine& line) {
     const bool engines_alone = !line.setting && line.engines;
     return row(oci::info_of(line.key).name, line.value ? amount(line.key, *line.value) : "-",
@@ -137,12 +135,12 @@ void add_disk(Lines& lines, const Explanation& explanation) {
     if (!explanation.plan.disk()) {
         return;
     }
-    lines.push_back(row("disk guard", guard(explanation)));
+    lines.push_back(named("disk guard", guard(explanation)));
     for (const auto& [bind, labelled] : explanation.uncounted) {
-        lines.push_back(row("not counted", fmt::format("{} (bound from {}){}", bind.destination, bind.source,
-                                                       labelled ? ", unless it is on the layer's file system" : "")));
+        lines.push_back(named("not counted", fmt::format("{} (bound from {}){}", bind.destination, bind.source,
+                                                         labelled ? ", unless it is on the layer's file system" : "")));
     }
-    lines.push_back(row("not counted", "what the engine keeps of its output"));
+    lines.push_back(named("not counted", "what the engine keeps of its output"));
 }
 
 void add_on_error(Lines& lines, const Explanation& explanation) {
@@ -150,7 +148,7 @@ void add_on_error(Lines& lines, const Explanation& explanation) {
     for (std::size_t i = 0; i < oci::resource_count; ++i) {
         words.push_back(fmt::format("{} {}", oci::resource_names[i], explanation.on_error.warn[i] ? "warn" : "fail"));
     }
-    lines.push_back(row("on-error", fmt::format("{}", fmt::join(words, ", "))));
+    lines.push_back(named("on-error", fmt::format("{}", fmt::join(words, ", "))));
 }
 
 void add_limits(Lines& lines, const Explanation& explanation) {
@@ -165,7 +163,7 @@ void add_limits(Lines& lines, const Explanation& explanation) {
     add_disk(lines, explanation);
     add_on_error(lines, explanation);
     for (const auto& look : explanation.at_start) {
-        lines.push_back(row("when it starts", look));
+        lines.push_back(named("when it starts", look));
     }
 }
 
@@ -174,21 +172,21 @@ void add_limits(Lines& lines, const Explanation& explanation) {
 std::vector<std::string> lines_of(const Explanation& explanation) {
     Lines lines;
     if (!explanation.subject.id.empty()) { // else its state is malformed
-        lines.push_back(row("container", container(explanation)));
+        lines.push_back(named("container", container(explanation)));
     }
-    lines.push_back(row("node config", node_config(explanation)));
+    lines.push_back(named("node config", node_config(explanation)));
     if (explanation.rule) {
-        lines.push_back(row("rule", explanation.rule->path + " in " + explanation.rule->file));
+        lines.push_back(named("rule", explanation.rule->path + " in " + explanation.rule->file));
     }
     switch (explanation.verdict) {
     case Verdict::limits:
         add_limits(lines, explanation);
         break;
     case Verdict::nothing:
-        lines.push_back(row("nothing is done", explanation.reason));
+        lines.push_back(named("nothing is done", explanation.reason));
         break;
     case Verdict::refused:
-        lines.push_back(row("refused", std::to_string(static_cast<int>(explanation.refusal->code))));
+        lines.push_back(named("refused", std::to_string(static_cast<int>(explanation.refusal->code))));
         lines.push_back(explanation.refusal_line());
         break;
     }

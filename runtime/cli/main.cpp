@@ -54,6 +54,10 @@ int run(int argc, char** argv) {
     bulkhead::cli::Options options{.version = BULKHEAD_VERSION};
     int status = bulkhead::cli::done;
     add_global_options(app, options);
+    bulkhead::cli::add_list(app, options, status);
+    bulkhead::cli::add_inspect(app, options, status);
+    bulkhead::cli::add_top(app, options, status);
+    bulkhead::cli::add_segment(app, options, status);
     bulkhead::cli::add_check_config(app, options, status);
     bulkhead::cli::add_configure(app, options, status);
     bulkhead::cli::add_doctor(app, options, status);

@@ -2,12 +2,17 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 #include <string_view>
 
 namespace bulkhead::cli {
 
-// One JSON value, for programs. What is no UTF-8 (file names, what tenants wrote) is replaced.
+// One JSON value, for programs. What is no UTF-8 (file names, what tenants wrote) is replaced, what is no ASCII
+// escaped: UTF-8 has control characters of its own, which a terminal would obey.
 void print_json(const nlohmann::ordered_json& json);
+
+// A line of what `bulkhead inspect` and `explain` say: a name, and what there is to say of it.
+[[nodiscard]] std::string named(std::string_view name, std::string_view text);
 
 // A line for people, without what could move a cursor (base/line.h).
 void print_line(std::string_view text);

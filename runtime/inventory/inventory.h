@@ -77,10 +77,11 @@ struct Member {
 struct Segment {
     policy::SegmentPlace place;
     bool mounted = false; // else somebody makes it just now, or unmounted it; then nothing is known of:
-    Bytes used;
-    std::optional<Bytes> size;
-    bool kept = false;           // it stays when its last member has gone
-    std::vector<Member> members; // that live
+    Bytes used{0};
+    std::optional<Bytes> size = std::nullopt;
+    bool kept = false; // it stays when its last member has gone
+    // NOLINTNEXTLINE(readability-redundant-member-init): without, gcc misses it where it is left out
+    std::vector<Member> members = {}; // that live
 };
 
 // A receipt or a segment that cannot be read. It hides no other.

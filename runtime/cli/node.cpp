@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/cli/node.h"
+
+#include "runtime/base/line.h"
+#include "runtime/sys/namespace.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+namespace bulkhead::cli {
+
+using inventory::Container;
+using inventory::Inventory;
+using inventory::Segment;
+
+Result<void> enter_node() {
+    if (::geteuid() != 0) {
+        return fail(Code::not_allowed, "only root can see what containers hold");
+    }
+    return sys::enter_mount_namespace_of_init();
+}
+
+Result<Inventory> look_at_node(const Options& options) { return inventory::take_inventory(options.state_dir); }
+
+void print_problems(const Inventory& inventory, const char* command) {
+    for (const auto& problem : inventory.problems) {
+        fmt::print(stderr, "{}\n", report_line(command, problem.name + ": " + problem.reason));
+    }
+}
+
+int fail_command(const char* command, const Error& error) {
+    fmt::print(stderr, "{}\n", report_line(command, error.what));
+    return something_wrong;
+}
+
+Result<const Container*> find_container(const Inventory& inventory, const std::string& id, const std::string& bundle,
+                                        std::vector<const Container*>& candidates) {
+    candidates.clear();
+    bool exact = false;
+    for (const auto& container : inventory.containers) {
+        const bool is_it = container.id == id;
+        if (id.empty() || !container.id.starts_with(id) || (!bundle.empty() && container.bundle != bundle) ||
+            (exact && !is_it)) {
+            continue;
+        }
+        if (is_it && !exact) { // then those that only begin with it are not meant
+            exact = true;
+            candidates.clear();
+        }
+        candidates.push_back(&container);
+    }
+    if (candidates.empty()) {
+        return fail(Code::malformed_input, "no container " + in_quotes(id) + " has a receipt here");
+    }
+    if (candidates.size() > 1) {
+        return fail(Code::busy, in_quotes(id) + (exact ? " is the id of several containers; say which with --bundle"
+                                                       : " is the beginning of several ids; write more of it"));
+    }
+    return candidates.front();
+}
+
+Result<const Segment*> find_segment(const Inventory& inventory, const std::string& name) {
+    std::vector<const Segment*> found;
+    for (const auto& segment : inventory.segments) {
+        if (segment.place.name == name || segment.place.path() == name) {
+            found.push_back(&segment);
+        }
+    }
+    if (found.empty()) {
+        return fail(Code::malformed_input, "there is no segment " + in_quotes(name));
+    }
+    if (found.size() > 1) {
+        std::vector<std::string> places;
+        for (const auto* const segment : found) {
+            places.push_back(segment->place.path());
+        }
+        return fail(Code::busy,
+                    fmt::format("{} is the name of several segments: {}", in_quotes(name), fmt::join(places, ", ")));
+    }
+    return found.front();
+}
+
+} // namespace bulkhead::cli

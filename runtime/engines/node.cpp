@@ -6,6 +6,7 @@
 #include "runtime/sys/file.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <sys/stat.h>
 
@@ -65,6 +66,13 @@ std::string_view daemon_of(Engine engine) {
     return "";
 }
 
+bool is_installed(Engine engine) {
+    const auto name = engine == Engine::podman ? "podman" : daemon_of(engine);
+    return std::ranges::any_of(
+        std::array{"/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/"},
+        [&](const char* place) { return program_at(std::string(place).append(name)).has_value(); });
+}
+
 std::vector<std::string> words_of(const std::string& command_line) {
     std::vector<std::string> words;
     for (std::size_t at = 0; at < command_line.size();) {
@@ -117,6 +125,7 @@ Node look_at_node(Engine engine, const std::vector<std::string>& runtimes) {
         TRY_ASSIGN(auto real, shim::find_real_runtime(called_as, runtimes, nullptr, shim.value_or(sys::FileStatus())));
         return std::move(real.path);
     };
+    node.has_engine = is_installed(engine);
     node.kubelet_cgroup_driver = kubelet_cgroup_driver();
     node.foreign_containerds = foreign_containerds();
     node.daemons = daemons_of(engine);

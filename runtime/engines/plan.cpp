@@ -21,12 +21,22 @@ Result<void> require_sound(const EngineConfig& config) {
     return fail(Code::bad_config, problem.file + ": " + problem.reason);
 }
 
+namespace {
+
+// An engine looks for a program without a path by its name.
+bool is_same(const Node& node, const std::string& program, const std::string& real) {
+    return program.contains('/') ? node.program(program) == node.program(real)
+                                 : program == std::string_view(real).substr(real.rfind('/') + 1);
+}
+
+} // namespace
+
 Result<void> check_real_runtime(Plan& plan, const Node& node, std::string_view called_as, const std::string& program) {
     auto real = node.becomes(called_as);
     if (!real) {
         return std::unexpected(std::move(real).error().in("bulkhead-runtime would have"));
     }
-    if (program.starts_with('/') && node.program(program) != node.program(*real)) {
+    if (!program.empty() && !is_shim(program) && !is_same(node, program, *real)) {
         plan.notes.push_back("the engine runs " + program + ", and bulkhead-runtime would become " + *real +
                              ": name the first one in runtime.path of the node config (bulkhead.json(5))");
     }
@@ -100,7 +110,9 @@ std::vector<std::string> files_of(Engine engine, const std::string& main) {
     return files;
 }
 
-Result<Plan> plan_configure(const Question& question, const Node& node) {
+namespace {
+
+Result<Plan> plan_for(const Question& question, const Node& node) {
     switch (question.engine) {
     case Engine::crio:
         return plan_crio(question, node);
@@ -112,6 +124,16 @@ Result<Plan> plan_configure(const Question& question, const Node& node) {
         return plan_docker(question, node);
     }
     return Plan();
+}
+
+} // namespace
+
+Result<Plan> plan_configure(const Question& question, const Node& node) {
+    auto plan = plan_for(question, node);
+    if (plan && !node.has_engine) {
+        plan->notes.push_back("no program of " + std::string(name_of(question.engine)) + " is installed here");
+    }
+    return plan;
 }
 
 namespace {
@@ -138,6 +160,7 @@ Result<Plan> plan_removal(const Question& question) {
     for (const auto& path : files_of(question.engine, question.main)) {
         TRY_ASSIGN(auto now, in_context(path, read_text(path)));
         if (!now) {
+            plan.edits.push_back({.path = path, .before = {}, .after = {}});
             continue;
         }
         const auto before = question.before_us(path);

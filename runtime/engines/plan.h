@@ -26,6 +26,7 @@ struct Node {
     std::function<std::optional<std::pair<dev_t, ino_t>>(const std::string& path)> program;
     // Which program the shim becomes when it is called as that; Code::unsupported: none.
     std::function<Result<std::string>(std::string_view called_as)> becomes;
+    bool has_engine = true;
     // "systemd", "cgroupfs", or empty where the kubelet's config does not say.
     std::string kubelet_cgroup_driver;
     // The directories of containerds that another program has of its own and configures itself: of k3s and RKE2.

@@ -36,7 +36,7 @@ struct FakeNode {
     [[nodiscard]] engines::Node node() const {
         engines::Node made;
         made.program = [this](const std::string& path) -> std::optional<std::pair<dev_t, ino_t>> {
-            const auto found = std::ranges::find(programs, path);
+            const auto found = std::ranges::find(programs, same_as.contains(path) ? same_as.at(path) : path);
             return found == programs.end() ? std::nullopt
                                            : std::optional(std::pair<dev_t, ino_t>(1, found - programs.begin()));
         };
@@ -45,11 +45,14 @@ struct FakeNode {
             return found == becomes.end() ? fail(Code::unsupported, "no runtime to become")
                                           : Result<std::string>(found->second);
         };
+        made.has_engine = has_engine;
         made.kubelet_cgroup_driver = kubelet;
         made.daemons = daemons;
         return made;
     }
 
+    std::map<std::string, std::string> same_as; // another name of a program's
+    bool has_engine = true;
     std::string kubelet;
     std::vector<engines::Daemon> daemons;
 };
@@ -351,10 +354,11 @@ TEST_CASE("containerd: the default runtime's options are copied, and what it let
         "version = 2\n[" + cri + ".containerd]\ndefault_runtime_name = \"mine\"\n[" + cri +
         ".containerd.runtimes.mine]\n" +
         "runtime_type = \"io.containerd.runc.v2\"\nbase_runtime_spec = \"/etc/base.json\"\ncni_conf_dir = \"\"\n"
-        "privileged_without_host_devices = true\nruntime_engine = \"\"\npod_annotations = [\"*\"]\n[" +
+        "privileged_without_host_devices = true\ncgroup_writable = false\nsome_list = []\nruntime_engine = "
+        "\"\"\npod_annotations = [\"*\"]\n[" +
         cri +
         ".containerd.runtimes.mine.options]\nBinaryName = \"/opt/runc\"\nSystemdCgroup = false\nRoot = "
-        "\"/run/x\"\nIoUid = 0\n");
+        "\"/run/x\"\nIoUid = 0\nNoPivotRoot = false\n");
     setup.node.programs.emplace_back("/opt/runc");
     const auto outcome = setup.configure();
     CHECK(setup.read()->ends_with(
@@ -443,6 +447,33 @@ TEST_CASE("notes: the shim is not there, a daemon reads another config, the CRI 
     CHECK(notes_have(outcome, "the CRI plugin is switched off"));
 }
 
+TEST_CASE("docker: a default runtime that is not runc is no longer run by the shim, which is said" * root_only) {
+    Setup setup(Engine::docker);
+    setup.node.programs.emplace_back("/usr/bin/nvidia-container-runtime");
+    for (const std::string path : {"nvidia-container-runtime", "/usr/bin/nvidia-container-runtime"}) {
+        setup.write(R"({"default-runtime": "nvidia", "runtimes": {"nvidia": {"path": ")" + path + "\"}}}");
+        CHECK(notes_have(setup.configure({.make_default = true, .remove = false, .dry_run = false}),
+                         "the engine runs " + path));
+    }
+    setup.write(R"({"default-runtime": "mine", "runtimes": {"mine": {"path": "runc"}}})");
+    CHECK(setup.configure({.make_default = true, .remove = false, .dry_run = false}).notes.empty());
+    setup.node.has_engine = false;
+    CHECK(notes_have(setup.configure(), "no program of docker is installed here"));
+}
+
+TEST_CASE("what was kept of a file that somebody has removed goes" * root_only) {
+    Setup setup(Engine::podman);
+    setup.configure();
+    fs::remove(setup.path("containers.conf.d/50-bulkhead.conf"));
+    CHECK_FALSE(setup.remove().changes());
+    CHECK_FALSE(setup.has_records());
+    setup.configure();
+    fs::remove(setup.path("containers.conf.d/50-bulkhead.conf"));
+    CHECK(setup.configure().changes());
+    setup.remove();
+    CHECK_FALSE(setup.read("containers.conf.d/50-bulkhead.conf"));
+}
+
 TEST_CASE("docker: what is not ours, or would not start, is refused" * root_only) {
     Setup setup(Engine::docker);
     setup.write(R"({"runtimes": {"bulkhead": {"path": "/opt/other"}}})");
@@ -473,6 +504,15 @@ TEST_CASE("podman: the admin's own paths stay behind ours, and a runtime that is
     CHECK(outcome.next.empty());
     setup.node.programs.clear();
     setup.expect_refused("neither crun nor runc");
+}
+
+TEST_CASE("podman: a program of two names is named once" * root_only) {
+    Setup setup(Engine::podman);
+    setup.node.same_as = {
+        {"/bin/crun", "/usr/bin/crun"}, {"/usr/bin/runc", "/usr/sbin/runc"}, {"/sbin/runc", "/usr/sbin/runc"}};
+    setup.configure();
+    CHECK(setup.config().runtime("crun")->paths == Strings{"/usr/libexec/bulkhead/crun", "/usr/bin/crun"});
+    CHECK(setup.config().runtime("runc")->paths == Strings{"/usr/libexec/bulkhead/runc", "/usr/bin/runc"});
 }
 
 TEST_CASE("podman: what passes the shim by is said" * root_only) {

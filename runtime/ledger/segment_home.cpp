@@ -78,8 +78,11 @@ Result<std::vector<std::string>> SegmentHome::scopes() const {
     if (!top) {
         return is_missing(top.error()) ? Result<std::vector<std::string>>(scopes) : std::unexpected(top.error());
     }
-    TRY_ASSIGN(const auto namespaces, sys::list_directory(top->borrow()));
-    for (const auto& name : namespaces) {
+    const auto namespaces = sys::list_directory(top->borrow());
+    if (!namespaces && !is_missing(namespaces.error())) { // missing: it went since it was opened
+        return std::unexpected(namespaces.error());
+    }
+    for (const auto& name : namespaces.value_or(std::vector<std::string>{})) {
         scopes.push_back(std::string(kubernetes).append("/").append(name));
     }
     return scopes;

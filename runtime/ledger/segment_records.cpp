@@ -185,7 +185,7 @@ Result<void> SegmentRecords::require_room(const SegmentPlan& plan, BorrowedFd sc
 }
 
 Result<void> SegmentRecords::for_each_entry(const std::function<void(const std::string&, const std::string&)>& take) {
-    TRY_ASSIGN(const auto home, SegmentHome::open(state_dir_));
+    TRY_ASSIGN(auto home, SegmentHome::open(state_dir_));
     if (!home) {
         return {};
     }
@@ -197,6 +197,7 @@ Result<void> SegmentRecords::for_each_entry(const std::function<void(const std::
             take(scope, name);
         }
     }
+    (*std::move(home)).tidy(); // who left the last segment while we were in here could not
     return {};
 }
 

@@ -30,6 +30,7 @@ setup() {
 teardown() {
     node_teardown
     "$BULKHEAD" configure podman --remove &>/dev/null || true
+    rm -rf /var/lib/kubelet
 }
 
 configure() { "$BULKHEAD" configure "$@"; }
@@ -98,11 +99,16 @@ print(cri["default_runtime_name"], *ours["pod_annotations"], *ours["container_an
         if [[ $text == dump ]] && ! matrix; then continue; fi
         echo "# $text" >&2
         printf '%s' "${texts[$text]}" >"$toml"
+        rm -rf /var/lib/kubelet
+        if [[ $text == comment ]]; then
+            mkdir /var/lib/kubelet
+            printf 'apiVersion: kubelet.config.k8s.io/v1beta1\ncgroupDriver: "systemd" # ours\n' >/var/lib/kubelet/config.yaml
+        fi
         before=$(etc)
         configure containerd --default --dry-run >/run/diff
         expect_eq "$before" "$(etc)"
         configure containerd --default
-        case $text in options) systemd=True ;; dump) systemd=False ;; *) systemd=None ;; esac
+        case $text in comment | options) systemd=True ;; dump) systemd=False ;; *) systemd=None ;; esac
         expect_eq "bulkhead io.bulkhead.* io.bulkhead.*/* io.bulkhead.* io.bulkhead.*/* /usr/bin/bulkhead-runtime $systemd bulkhead runc" "$(as_read)"
         before=$(etc)
         expect_eq "nothing to do" "$(configure containerd --default)"
@@ -131,6 +137,8 @@ END
     cri_config >"$cri_home/config.toml"
     configure containerd --engine-config "$cri_home/config.toml" --default
     cri_start
+    expect_match "bulkhead: configure: process $(<"$cri_home/pid") \(containerd\) reads $cri_home/config.toml: name that" \
+        "$(configure containerd --dry-run 2>&1)"
     cri_pod shop web io.bulkhead.pids-max=100 other.example/key=value >/run/ids || { cri_log | tail -5; return 1; }
     read -r _ container </run/ids
     expect_eq 100 "$(cat "/sys/fs/cgroup/k8s.io/$container/pids.max")"

@@ -19,7 +19,9 @@ bool can_be_drawn_on() {
     char capability[] = "cup"; // NOLINT(modernize-avoid-c-arrays): it takes what it could write to
     const char* const move = ::tigetstr(capability);
     constexpr auto no_string = -1L; // what it says of one that is no string at all
-    return move != nullptr && reinterpret_cast<long>(move) != no_string;
+    const bool can = move != nullptr && reinterpret_cast<long>(move) != no_string;
+    ::del_curterm(::set_curterm(nullptr)); // ncurses makes one of its own
+    return can;
 }
 
 } // namespace bulkhead::cli

@@ -171,7 +171,8 @@ Terminal::Event Terminal::wait(std::chrono::milliseconds most) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(most);
     const timespec limit{.tv_sec = seconds.count(), .tv_nsec = std::chrono::nanoseconds(most - seconds).count()};
     const int ready = ::ppoll(&input, 1, &limit, &state_->mask);
-    const bool gone = ready > 0 && (input.revents & POLLIN) == 0; // POLLHUP alone
+    // A terminal that is gone can be read for ever, and then no signal interrupts this.
+    const bool gone = ready > 0 && (input.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
     if (told_to_end != 0 || gone) {
         return Event::end;
     }

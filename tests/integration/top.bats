@@ -191,3 +191,12 @@ order_is() { [[ $(order) == "$*" ]]; }
     screen_shows '^a .* gone '
     expect_empty "$(screen | grep -F '^[' || true)"
 }
+
+@test "its terminal goes away, and who started it had hangups ignored: it ends" {
+    local pid
+    screen_run "trap '' HUP; exec $BULKHEAD --state-dir $state_dir top -d 60"
+    screen_shows '^bulkhead top'
+    pid=$(screen_format '#{pane_pid}')
+    screen_tmux kill-server
+    wait_until 5 process_is_gone "$pid" || { kill -KILL "$pid"; complain "it is still there"; }
+}

@@ -4,6 +4,7 @@
 #include "runtime/base/line.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/output.h"
+#include "runtime/sys/namespace.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -72,9 +73,17 @@ void print_as_table(const std::vector<Check>& checks, bool verbose) {
     print_line(summary_of(checks));
 }
 
-int run(const Options& options, const DoctorOptions& asked) {
+// Paths are to mean what they mean to the engines.
+Result<void> get_ready() {
     if (::geteuid() != 0) {
-        fmt::print(stderr, "{}\n", report_line("doctor", "only root can see all that is to be looked at"));
+        return fail(Code::not_allowed, "only root can see all that is to be looked at");
+    }
+    return sys::enter_mount_namespace_of_init();
+}
+
+int run(const Options& options, const DoctorOptions& asked) {
+    if (const auto ready = get_ready(); !ready) {
+        fmt::print(stderr, "{}\n", report_line("doctor", ready.error().what));
         return something_wrong;
     }
     doctor::Question question{.config = options.config, .state_dir = options.state_dir, .engines = {}};

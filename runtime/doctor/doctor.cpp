@@ -2,6 +2,7 @@
 #include "runtime/doctor/doctor.h"
 
 #include "runtime/doctor/engine_checks.h"
+#include "runtime/doctor/live.h"
 #include "runtime/doctor/node_checks.h"
 
 #include <algorithm>
@@ -14,6 +15,7 @@ std::vector<Check> examine(const Question& question) {
     Section section(checks, "node");
     check_installation(section, node);
     check_kernel(section, node);
+    check_live(section, node);
     for (const auto& engine : node.engines) {
         Section engines_section(checks, name_of(engine.engine));
         check_engine(engines_section, node, engine);

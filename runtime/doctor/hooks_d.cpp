@@ -5,6 +5,7 @@
 #include "runtime/doctor/program.h"
 #include "runtime/doctor/words.h"
 #include "runtime/oci/annotation.h"
+#include "runtime/sys/file.h"
 
 #include <algorithm>
 
@@ -60,9 +61,9 @@ std::vector<std::string> plain(std::vector<std::string> directories) {
 
 class HooksD {
 public:
-    HooksD(Section& section, const Node& node, const engines::EngineConfig& config, ShimUse shim)
-        : section_(section), node_(node), config_(config), shim_(shim), directories_(plain(config.hooks_dirs)),
-          files_(read_hook_files(directories_)) {
+    HooksD(Section& section, const Node& node, const PresentEngine& engine)
+        : section_(section), node_(node), engine_(engine), shim_(shim_use(engine.config)),
+          directories_(plain(engine.config.hooks_dirs)), files_(read_hook_files(directories_)) {
         for (const auto& file : files_.in_force) {
             if (file.is_ours()) {
                 ours_.push_back(&file);
@@ -126,7 +127,7 @@ private:
         }
         if (const auto elsewhere = ours_elsewhere(directories_)) {
             return failed(*elsewhere + " is in a directory that is not read",
-                          "put its directory into hooks_dir in " + engines::main_config_of(config_.engine));
+                          "put its directory into hooks_dir in " + engines::main_config_of(engine_.engine));
         }
         return missing();
     }
@@ -147,6 +148,9 @@ private:
 
     void check(const HookFile& file) {
         section_.add("hooks-d.binary", file.path, binary(file));
+        if (engine_.daemon) {
+            section_.add("hooks-d.order", file.path, order(file));
+        }
         section_.add("hooks-d.arguments", file.path, arguments(file));
         section_.add("hooks-d.stages", file.path, stages(file));
         section_.add("hooks-d.pattern", file.path, pattern(file));
@@ -161,6 +165,20 @@ private:
         return exists(file.program)
                    ? failed(file.program + " is not " + node_.hook() + ", which is installed here", mend)
                    : failed(file.program + " is not there: the hook is left out without a word", mend);
+    }
+
+    // CRI-O reads a file when it starts and when the file changes, and leaves out for good one whose program is not
+    // there at that moment.
+    [[nodiscard]] Finding order(const HookFile& file) const {
+        const auto times = sys::times_of(file.path);
+        const auto program = sys::times_of(file.program);
+        const bool may_be_left_out = times && program && program->changed > times->changed &&
+                                     program->changed > sys::started_at(engine_.daemon->process);
+        return may_be_left_out
+                   ? warning(file.program + " was put there after the file that names it: it is left out if "
+                                            "it was not there before",
+                             "touch " + file.path)
+                   : well();
     }
 
     [[nodiscard]] Finding arguments(const HookFile& file) const {
@@ -231,7 +249,7 @@ private:
 
     Section& section_;
     const Node& node_;
-    const engines::EngineConfig& config_;
+    const PresentEngine& engine_;
     ShimUse shim_;
     std::vector<std::string> directories_;
     HookFiles files_;
@@ -240,8 +258,8 @@ private:
 
 } // namespace
 
-void check_hooks_d(Section& section, const Node& node, const engines::EngineConfig& config, ShimUse shim) {
-    HooksD(section, node, config, shim).check();
+void check_hooks_d(Section& section, const Node& node, const PresentEngine& engine) {
+    HooksD(section, node, engine).check();
 }
 
 } // namespace bulkhead::doctor

@@ -8,6 +8,6 @@
 
 namespace bulkhead::doctor {
 
-void check_hooks_d(Section& section, const Node& node, const engines::EngineConfig& config, ShimUse shim);
+void check_hooks_d(Section& section, const Node& node, const PresentEngine& engine);
 
 } // namespace bulkhead::doctor

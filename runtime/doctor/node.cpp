@@ -9,17 +9,16 @@ namespace bulkhead::doctor {
 
 namespace {
 
-std::string_view program_name(engines::Engine engine) {
-    return engine == engines::Engine::docker ? "dockerd" : name_of(engine);
-}
-
 PresentEngine look_at(engines::Engine engine, bool asked_for) {
     PresentEngine present;
     present.engine = engine;
     present.program = find_program(program_name(engine)).value_or("");
     present.asked_for = asked_for;
+    present.daemon = find_daemon(engine);
     if (present.installed()) {
-        present.config = engines::read_engine_config(engine);
+        const bool elsewhere = present.daemon && !present.daemon->config.empty();
+        present.config =
+            engines::read_engine_config(engine, elsewhere ? present.daemon->config : engines::main_config_of(engine));
     }
     return present;
 }
@@ -42,6 +41,7 @@ std::vector<std::string> Node::shims() const {
 Node look_at_node(const Question& question) {
     Node node;
     node.question = question;
+    node.kubernetes = runs("kubelet");
     node.reading = policy::read_config(question.config, policy::Untrusted::read_on);
     for (const auto engine : engines::all_engines) {
         const bool asked_for = std::ranges::find(question.engines, engine) != question.engines.end();
@@ -54,7 +54,9 @@ Node look_at_node(const Question& question) {
 
 std::string program_of(const engines::Runtime& runtime) {
     if (runtime.paths.empty()) {
-        return find_program(runtime.name).value_or("");
+        // containerd's shim of runc runs runc, whatever the handler is called.
+        const bool is_runc = runtime.type.starts_with("io.containerd.runc.");
+        return find_program(is_runc ? "runc" : runtime.name).value_or("");
     }
     const auto found = std::ranges::find_if(runtime.paths, exists);
     return found == runtime.paths.end() ? "" : *found;

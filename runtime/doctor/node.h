@@ -2,6 +2,7 @@
 // What the checks look at together, read once.
 #pragma once
 
+#include "runtime/doctor/daemon.h"
 #include "runtime/engines/engine_config.h"
 #include "runtime/policy/config_file.h"
 
@@ -18,17 +19,19 @@ struct Question {
 
 struct PresentEngine {
     engines::Engine engine = engines::Engine::podman;
-    std::string program; // of the engine; empty: it is not installed
-    engines::EngineConfig config;
-    bool asked_for = false; // by name: then it is a failure where it has nothing of ours
+    std::string program; // of the engine; empty: it is not where packages install it
+    std::optional<Daemon> daemon;
+    engines::EngineConfig config; // the one that the daemon was started with, if one runs
+    bool asked_for = false;       // by name: then it is a failure where it has nothing of ours
 
-    [[nodiscard]] bool installed() const { return !program.empty(); }
+    [[nodiscard]] bool installed() const { return !program.empty() || daemon; }
 };
 
 struct Node {
     Question question;
     policy::ConfigReading reading;
     std::vector<PresentEngine> engines; // that were asked for, there or not
+    bool kubernetes = false;            // the kubelet runs
 
     [[nodiscard]] const policy::Config& config() const { return reading.config; }
     [[nodiscard]] const std::string& hook() const { return reading.config.runtime.hook; }

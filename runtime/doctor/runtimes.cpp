@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/doctor/runtimes.h"
 
+#include "runtime/doctor/containerd_checks.h"
 #include "runtime/doctor/program.h"
 #include "runtime/doctor/words.h"
 
@@ -30,11 +31,12 @@ std::string configure(Engine engine, std::string_view option = "") {
     return std::string("bulkhead configure ").append(name_of(engine)).append(option);
 }
 
-// Those that are there besides the default one, and are not ours.
-std::vector<std::string> others(const EngineConfig& config) {
+// Those that are there besides the default one, and have nothing of ours.
+std::vector<std::string> others(const Node& node, const EngineConfig& config) {
     std::vector<std::string> names;
     for (const auto& runtime : config.runtimes) {
-        if (runtime.name != default_runtime_of(config) && !is_ours(runtime) && !program_of(runtime).empty()) {
+        if (runtime.name != default_runtime_of(config) && !is_ours(runtime) && !has_our_hooks(runtime, node.hook()) &&
+            !program_of(runtime).empty()) {
             names.push_back(runtime.name);
         }
     }
@@ -61,17 +63,29 @@ const Runtime* with_shim_behind(const EngineConfig& config) {
     return found == config.runtimes.end() ? nullptr : std::to_address(found);
 }
 
-// Where no runtime is the shim.
+Finding hook_alone(const Node& node, Engine engine) {
+    return node.config().disk.guard == policy::Guard::require
+               ? failed("no runtime is the shim, and disk.guard requires it: every disk limit is refused",
+                        configure(engine))
+               : warning("no runtime is the shim: containers have the hook alone: their disk limits can be taken off "
+                         "from inside",
+                         configure(engine));
+}
+
+// Where no runtime is the shim. docker has containerd installed, too: that one is nobody's without the kubelet.
 Finding unwired(const Node& node, const PresentEngine& engine) {
-    if (has_hooks_d(engine.engine)) {
-        return node.config().disk.guard == policy::Guard::require
-                   ? failed("no runtime is the shim, and disk.guard requires it: every disk limit is refused",
-                            configure(engine.engine))
-                   : warning("no runtime is the shim: containers " + lack(engine.engine), configure(engine.engine));
+    const bool hooked = std::ranges::any_of(
+        engine.config.runtimes, [&](const Runtime& runtime) { return has_our_hooks(runtime, node.hook()); });
+    if (has_hooks_d(engine.engine) || hooked) {
+        return hook_alone(node, engine.engine);
     }
-    return engine.asked_for ? failed("no runtime is the shim: containers have no walls", configure(engine.engine))
-                            : skipped("no runtime is the shim: containers have no walls; " + configure(engine.engine) +
-                                      " puts it there");
+    const bool is_used = engine.daemon && (engine.engine == Engine::docker || node.kubernetes);
+    const std::string reason = "no runtime is the shim: containers have no walls";
+    if (engine.asked_for) {
+        return failed(reason, configure(engine.engine));
+    }
+    return is_used ? warning(reason, configure(engine.engine))
+                   : skipped(reason + "; " + configure(engine.engine) + " puts it there");
 }
 
 Finding judge_shim(const Node& node, const PresentEngine& engine) {
@@ -91,8 +105,8 @@ Finding judge_default(const PresentEngine& engine) {
                    configure(engine.engine, " --default"));
 }
 
-Finding judge_others(const PresentEngine& engine) {
-    const auto names = others(engine.config);
+Finding judge_others(const Node& node, const PresentEngine& engine) {
+    const auto names = others(node, engine.config);
     // Who chooses a runtime of podman's or docker's is root on the node.
     const bool is_for_pods = engine.engine == Engine::containerd || engine.engine == Engine::crio;
     if (names.empty() || !is_for_pods) {
@@ -129,7 +143,7 @@ void check_runtimes(Section& section, const Node& node, const PresentEngine& eng
     section.add("runtime", looked, judge_shim(node, engine));
     if (shim_use(engine.config) != ShimUse::none) {
         section.add("default-runtime", default_runtime_of(engine.config), judge_default(engine));
-        section.add("other-runtimes", listed(others(engine.config)), judge_others(engine));
+        section.add("other-runtimes", listed(others(node, engine.config)), judge_others(node, engine));
     }
 }
 

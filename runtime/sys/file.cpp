@@ -62,6 +62,22 @@ Result<FileStatus> status_behind(BorrowedFd directory, const std::string& name) 
     return from_kernel(status);
 }
 
+namespace {
+std::chrono::system_clock::time_point time_from_kernel(const timespec& time) {
+    using std::chrono::system_clock;
+    const auto since_epoch = std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+    return system_clock::time_point(std::chrono::duration_cast<system_clock::duration>(since_epoch));
+}
+} // namespace
+
+Result<FileTimes> times_of(const std::string& path) {
+    struct stat status{};
+    if (call(SYS_newfstatat, AT_FDCWD, path.c_str(), &status, 0) < 0) {
+        return fail_errno(errno, "stat " + path);
+    }
+    return FileTimes{.modified = time_from_kernel(status.st_mtim), .changed = time_from_kernel(status.st_ctim)};
+}
+
 bool may_execute(const std::string& path) {
     return call(SYS_faccessat2, AT_FDCWD, path.c_str(), X_OK, AT_EACCESS) == 0;
 }

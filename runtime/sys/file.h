@@ -6,6 +6,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/unique_fd.h"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <fcntl.h>
@@ -38,6 +39,14 @@ struct FileStatus {
 
 // The same of what the path `name` from `directory` leads to, symlinks followed. For /proc/PID/ns/*: nothing is opened.
 [[nodiscard]] Result<FileStatus> status_behind(BorrowedFd directory, const std::string& name);
+
+// When the file at `path`, symlinks followed, was changed last. Whoever may write to it can say otherwise of
+// `modified`, and nobody of `changed`, which is when it was put there, renamed or given another mode as well.
+struct FileTimes {
+    std::chrono::system_clock::time_point modified; // what is in it
+    std::chrono::system_clock::time_point changed;  // anything of it
+};
+[[nodiscard]] Result<FileTimes> times_of(const std::string& path);
 
 // Whether this process may run the file at `path`, symlinks followed: faccessat2(2) (Linux 5.8) with the effective ids.
 // A mount with noexec says no.

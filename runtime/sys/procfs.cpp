@@ -4,8 +4,10 @@
 #include "runtime/base/quantity.h"
 #include "runtime/sys/call.h"
 #include "runtime/sys/file.h"
+#include "runtime/sys/listing.h"
 #include "runtime/sys/namespace.h"
 
+#include <algorithm>
 #include <ctime>
 #include <fcntl.h>
 #include <limits>
@@ -85,6 +87,16 @@ std::uint32_t mapped_zero(std::string_view map) {
     return overflow_id;
 }
 
+// Of a /proc/PID/status, what stands behind "FIELD:" and a tab; empty where it has no such line.
+std::string_view field_of(std::string_view status, std::string_view field) {
+    const auto begin = status.find(std::string("\n").append(field).append(":\t"));
+    if (begin == std::string_view::npos) {
+        return {};
+    }
+    status.remove_prefix(begin + field.size() + 3);
+    return status.substr(0, status.find('\n'));
+}
+
 bool no_such_process(const Error& error) { return error.number == ENOENT || error.number == ESRCH; }
 
 } // namespace
@@ -119,20 +131,55 @@ Result<FileStatus> Process::pid_namespace() const { return status_behind(directo
 
 Result<bool> Process::is_first_of_pid_namespace() const {
     TRY_ASSIGN(const auto text, read_at(directory_.borrow(), "status"));
-    constexpr std::string_view field = "\nNSpid:"; // its numbers, from the reader's namespace inwards
-    const auto begin = text.find(field);
-    const auto line = begin == std::string::npos ? "" : text.substr(begin + 1, text.find('\n', begin + 1) - begin - 1);
-    return line.ends_with("\t1");
+    // Its numbers, from the reader's namespace inwards.
+    const auto numbers = field_of(text, "NSpid");
+    return numbers.substr(numbers.rfind('\t') + 1) == "1";
 }
 
 Result<UniqueFd> Process::mountinfo() const { return open_at(directory_.borrow(), "mountinfo", O_RDONLY); }
 
 Result<std::string> Process::cgroup() const { return read_at(directory_.borrow(), "cgroup"); }
 
+Result<std::string> Process::name() const {
+    TRY_ASSIGN(auto text, read_at(directory_.borrow(), "comm"));
+    text.resize(text.ends_with('\n') ? text.size() - 1 : text.size());
+    return text;
+}
+
+Result<std::vector<std::string>> Process::command_line() const {
+    TRY_ASSIGN(const auto text, read_at(directory_.borrow(), "cmdline"));
+    std::vector<std::string> words;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const auto end = std::min(text.size(), text.find('\0', begin));
+        words.push_back(text.substr(begin, end - begin));
+        begin = end + 1;
+    }
+    return words;
+}
+
+Result<std::uint64_t> Process::seccomp_filters() const {
+    TRY_ASSIGN(const auto text, read_at(directory_.borrow(), "status"));
+    const auto count = field_of(text, "Seccomp_filters");
+    return count.empty() ? std::uint64_t{field_of(text, "Seccomp") == "2"} : parse_unsigned(count);
+}
+
 Result<Process::Owner> Process::namespace_root() const {
     TRY_ASSIGN(const auto users, read_at(directory_.borrow(), "uid_map"));
     TRY_ASSIGN(const auto groups, read_at(directory_.borrow(), "gid_map"));
     return Owner{.user = mapped_zero(users), .group = mapped_zero(groups)};
+}
+
+Result<std::vector<pid_t>> all_processes() {
+    TRY_ASSIGN(const auto proc, open_at(working_directory, "/proc", O_RDONLY | O_DIRECTORY));
+    TRY(require_procfs(proc.borrow()));
+    TRY_ASSIGN(const auto names, list_directory(proc.borrow()));
+    std::vector<pid_t> numbers;
+    for (const auto& name : names) {
+        if (const auto number = parse_unsigned(name)) {
+            numbers.push_back(static_cast<pid_t>(*number));
+        }
+    }
+    return numbers;
 }
 
 Result<bool> is_running(const ProcessIdentity& identity) {

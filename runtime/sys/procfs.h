@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <sys/types.h>
+#include <vector>
 
 namespace bulkhead::sys {
 
@@ -46,6 +47,12 @@ public:
     [[nodiscard]] Result<UniqueFd> mountinfo() const;
     // The text of /proc/PID/cgroup.
     [[nodiscard]] Result<std::string> cgroup() const;
+    // What it calls itself, at most 15 bytes: any process may call itself anything.
+    [[nodiscard]] Result<std::string> name() const;
+    // The words that it was started with, or has put in their place.
+    [[nodiscard]] Result<std::vector<std::string>> command_line() const;
+    // How many seccomp filters are on it. Linux 5.9; before, 1 where there is any.
+    [[nodiscard]] Result<std::uint64_t> seccomp_filters() const;
 
     // Who root of its user namespace is in the reader's: the outside id of inside id 0 in uid_map or gid_map.
     struct Owner {
@@ -62,6 +69,9 @@ private:
     bool dead_ = false;
     bool main_thread_ended_ = false;
 };
+
+// The numbers of all processes that /proc shows, in no order.
+[[nodiscard]] Result<std::vector<pid_t>> all_processes();
 
 // Whether the process that `identity` names still runs. A zombie does not. Errors other than "no such process" are
 // errors: what cannot be known is not "gone".

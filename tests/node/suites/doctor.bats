@@ -6,8 +6,8 @@
 # that is broken, in whatever way it is.
 load ../helpers
 load ../shim
+load ../doctor
 
-bulkhead=$checkout/build/release/bin/bulkhead
 hook_file=$hooks_d/50-bulkhead.json
 conf=/etc/containers/containers.conf.d/50-bulkhead.conf
 storage=/etc/containers/storage.conf
@@ -41,30 +41,6 @@ teardown() {
     podman rm --force --all --time 0 &>/dev/null 3>&- || true
     chown root /usr/libexec/oci
     rm -rf /etc/bulkhead /run/bulkhead /var/lib/bulkhead /etc/containers/oci "$conf" "$hooks_d"/*bulkhead* "$shims"
-}
-
-# "VERDICT LINK" of each check that is not well.
-unwell() {
-    "$bulkhead" doctor -o json "$@" | jq --raw-output '.checks[] | select(.verdict == "warning" or .verdict == "failed")
-        | "\(.verdict) \(.id)"'
-}
-
-exits() { # STATUS CMD...
-    run "${@:2}"
-    expect_eq "$1" "$status" "$output"
-}
-
-expect_failed() { # LINK [ENGINE...]
-    run unwell "${@:2}"
-    expect_eq "failed $1" "$output"
-    exits 1 "$bulkhead" doctor "${@:2}"
-    expect_match "mend: " "$output"
-}
-
-expect_warning() { # LINK [ENGINE...]
-    run unwell "${@:2}"
-    expect_eq "warning $1" "$output"
-    exits 0 "$bulkhead" doctor "${@:2}"
 }
 
 json_edit() { # FILE JQ
@@ -171,6 +147,60 @@ json_edit() { # FILE JQ
     expect_failed podman.runtime
     run unwell podman docker
     expect_eq $'failed podman.runtime\nfailed docker.runtime' "$output" # asked for by name
+}
+
+start() { # NAME [OPT...]
+    podman run --detach --name "$1" --network none "${@:2}" "$image" sleep 1000 </dev/null >/dev/null 3>&-
+}
+
+no_containers() { podman rm --force --all --time 0 >/dev/null 3>&-; }
+
+@test "containers that run, and have less than they ask for" {
+    local pid limit=(--annotation io.bulkhead.disk-size=10Mi)
+    start guarded "${limit[@]}"
+    expect_eq '' "$(unwell podman)"
+    pid=$(podman inspect --format '{{.State.Pid}}' guarded)
+    nsenter --target "$pid" --pid sleep 1000 &>/dev/null 3>&- &
+    wait_until 10 pgrep --parent $!
+    expect_warning node.live-guard podman
+    kill "$(pgrep --parent $!)"
+    expect_eq '' "$(unwell podman)"
+    no_containers
+
+    start escapable --runtime /usr/bin/crun "${limit[@]}"
+    expect_warning node.live-disk podman
+    no_containers
+
+    mv "$hook_file" /run/hook-file
+    start without --runtime /usr/bin/crun "${limit[@]}"
+    mv /run/hook-file "$hook_file"
+    expect_failed node.live-limits podman
+    expect_match "$(podman inspect --format '{{.Id}}' without)" "$("$bulkhead" doctor podman)"
+    no_containers
+
+    start silent
+    expect_eq '' "$(unwell podman)"
+    hook_config '{"defaults": {"pids-max": 100}}'
+    expect_warning node.live-defaults podman
+    no_containers
+    start receipted "${limit[@]}"
+    expect_eq '' "$(unwell podman)"
+    echo '{' >"$(echo /run/bulkhead/containers/*/*.json)"
+    expect_failed node.receipts podman
+    rm -r /run/bulkhead/containers/*
+}
+
+@test "the timer of gc" {
+    mkdir -p /usr/lib/systemd/system
+    cp "$checkout"/systemd/bulkhead-gc.* /usr/lib/systemd/system
+    systemctl daemon-reload
+    expect_failed node.gc-timer podman
+    systemctl start bulkhead-gc.timer
+    expect_warning node.gc-timer podman
+    systemctl enable bulkhead-gc.timer
+    expect_eq '' "$(unwell podman)"
+    systemctl disable --now bulkhead-gc.timer
+    rm /usr/lib/systemd/system/bulkhead-gc.*
 }
 
 @test "the node: its config, our directories, the disk" {

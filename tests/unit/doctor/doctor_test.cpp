@@ -1,51 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/doctor/doctor.h"
 
-#include "support/made_up_root.h"
+#include "support/wired_node.h"
 
 #include <doctest/doctest.h>
 #include <functional>
 
 using namespace bulkhead;
+using test::containers_conf;
+using test::examined;
+using test::hook;
+using test::hooks_d;
+using test::install;
 using test::MadeUpRoot;
 
 namespace {
-
-const std::string hook = "/usr/libexec/oci/hooks.d/bulkhead-hook";
-const std::string hooks_d = "/usr/share/containers/oci/hooks.d/";
-const std::string containers_conf = "/etc/containers/containers.conf";
-
-void install(const MadeUpRoot& root) {
-    for (const auto* const directory : {"/run/bulkhead", "/var/lib/bulkhead"}) {
-        std::filesystem::create_directories(root.path(directory));
-        root.change_mode(directory, 0700);
-    }
-    root.program(hook);
-    root.program("/usr/bin/bulkhead-runtime");
-    root.link("/usr/libexec/bulkhead/crun", "/usr/bin/bulkhead-runtime");
-    root.link("/usr/libexec/bulkhead/runc", "/usr/bin/bulkhead-runtime");
-    root.program("/usr/bin/crun");
-    root.program("/usr/bin/podman");
-    root.write(hooks_d + "50-bulkhead.json", test::read_file(BULKHEAD_HOOKS_D "/50-bulkhead.json"));
-    root.write(containers_conf, R"([engine]
-runtime = "crun"
-[engine.runtimes]
-crun = ["/usr/libexec/bulkhead/crun", "/usr/bin/crun"]
-)");
-}
-
-// All that is not well, a line each. What the machine that the test runs on is like is left out.
-std::string examined(const MadeUpRoot& root, const doctor::Question& question = {}) {
-    return root.enter([&](test::Findings& findings) {
-        for (const auto& [id, engine, looked, finding] : doctor::examine(question)) {
-            const bool is_machines = id == "node.cgroups" || id == "node.lsm" || id == "node.gc-timer" ||
-                                     id == "node.seccomp" || id.ends_with(".storage");
-            if (finding.verdict != doctor::Verdict::ok && !is_machines) {
-                findings.add(id + " " + std::string(name_of(finding.verdict)) + ": " + finding.reason);
-            }
-        }
-    });
-}
 
 const std::string absent = "crio.engine skipped: is not installed\ncontainerd.engine skipped: is not installed\n";
 const std::string made_yet = "node.state-dir skipped: is not there yet: the first container makes it\n"
@@ -118,7 +87,8 @@ TEST_CASE("what is installed" * doctest::skip(!test::can_mount_privately())) {
 TEST_CASE("directories of ours" * doctest::skip(!test::can_mount_privately())) {
     const MadeUpRoot root;
     install(root);
-    root.write("/run/bulkhead/containers/a", "");
+    root.write("/run/bulkhead/containers/a/lock", "");
+    root.remove("/run/bulkhead/containers/a/lock");
     root.write("/var/lib/bulkhead/disk/a", "");
     root.change_mode("/run/bulkhead", 0755);
     root.change_mode("/var/lib/bulkhead", 0750);
@@ -135,7 +105,8 @@ TEST_CASE("directories of ours" * doctest::skip(!test::can_mount_privately())) {
     root.change_owner("/var/lib/bulkhead/disk", 0);
     root.remove("/run/bulkhead");
     root.link("/run/bulkhead", "/var/lib/bulkhead");
-    CHECK(examined(root, podman) == "node.state-dir failed: open /run/bulkhead: Not a directory\n");
+    CHECK(examined(root, podman) == "node.state-dir failed: open /run/bulkhead: Not a directory\n"
+                                    "node.receipts skipped: open /run/bulkhead: Not a directory\n");
 }
 
 TEST_CASE("hooks.d" * doctest::skip(!test::can_mount_privately())) {

@@ -458,3 +458,17 @@ TEST_CASE("whether a file may be run") {
     CHECK(sys::may_execute(directory.path("link")));
     CHECK(!sys::may_execute(directory.path("gone")));
 }
+
+TEST_CASE("when a file was changed") {
+    const test::TemporaryDirectory directory;
+    directory.write("a", "");
+    const auto before = sys::times_of(directory.path("a"));
+    REQUIRE(before);
+    CHECK(std::chrono::abs(std::chrono::system_clock::now() - before->modified) < std::chrono::minutes(1));
+    const timespec times[] = {{.tv_sec = 1000, .tv_nsec = 0}, {.tv_sec = 1000, .tv_nsec = 500'000'000}};
+    REQUIRE(::utimensat(AT_FDCWD, directory.path("a").c_str(), static_cast<const timespec*>(times), 0) == 0);
+    const auto after = sys::times_of(directory.path("a"));
+    CHECK(after->modified.time_since_epoch() == std::chrono::milliseconds(1000'500));
+    CHECK(after->changed >= before->changed);
+    CHECK(sys::times_of(directory.path("b")).error().number == ENOENT);
+}

@@ -10,6 +10,8 @@
 #include <chrono>
 #include <doctest/doctest.h>
 #include <functional>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <sstream>
 #include <sys/prctl.h>
@@ -241,4 +243,31 @@ TEST_CASE("the files of a process keep the errno") {
     CHECK(process->namespace_root().error().number == EMFILE);
     CHECK(sys::boot_id().error().number == EMFILE);
     CHECK(sys::own_cgroup().error().number == EMFILE);
+}
+
+TEST_CASE("what a process calls itself, how it was called, and its filters") {
+    const test::IdleProcess idle([] { return ::prctl(PR_SET_NAME, "a name\nof two") == 0; });
+    const auto process = Process::open(idle.pid());
+    CHECK(process->name().value() == "a name\nof two");
+    const auto words = process->command_line();
+    REQUIRE(words);
+    CHECK(words->front().ends_with("sys-test"));
+    CHECK(process->seccomp_filters().value() == Process::open(::getpid())->seccomp_filters().value());
+    const auto all = sys::all_processes();
+    REQUIRE(all);
+    CHECK(std::ranges::count(*all, idle.pid()) == 1);
+    CHECK(std::ranges::count(*all, ::getpid()) == 1);
+}
+
+TEST_CASE("filters are counted") {
+    // Allows everything.
+    const test::IdleProcess idle([] {
+        sock_filter allow[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+        const sock_fprog program{.len = 1, .filter = static_cast<sock_filter*>(allow)};
+        return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+               ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    });
+    REQUIRE(idle.ready());
+    CHECK(Process::open(idle.pid())->seccomp_filters().value() ==
+          Process::open(::getpid())->seccomp_filters().value() + 1);
 }

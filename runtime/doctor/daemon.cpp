@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/doctor/daemon.h"
+
+#include "runtime/doctor/program.h"
+#include "runtime/doctor/runtimes.h"
+#include "runtime/sys/process.h"
+
+#include <algorithm>
+
+namespace bulkhead::doctor {
+
+namespace {
+
+using engines::Engine;
+using engines::EngineConfig;
+
+// What has another pid namespace than PID 1 is in a container, and may call itself anything.
+bool is_the_nodes(const sys::Process& process) {
+    const auto first = sys::Process::open(1);
+    const auto of_node = first ? first->pid_namespace() : std::unexpected(first.error());
+    const auto own = process.pid_namespace();
+    return of_node && own && of_node->inode == own->inode;
+}
+
+std::vector<sys::Process> processes_called(std::string_view name) {
+    std::vector<sys::Process> found;
+    for (const auto number : sys::all_processes().value_or(std::vector<pid_t>())) {
+        auto process = sys::Process::open(number);
+        if (process && !process->dead() && process->name().value_or("") == name && is_the_nodes(*process)) {
+            found.push_back(*std::move(process));
+        }
+    }
+    return found;
+}
+
+std::string config_in(const std::vector<std::string>& words) {
+    for (std::size_t i = 1; i < words.size(); ++i) {
+        for (const std::string_view option : {"--config", "-config", "-c", "--config-file", "-config-file"}) {
+            if (words[i] == option && i + 1 < words.size()) {
+                return words[i + 1];
+            }
+            if (words[i].starts_with(std::string(option) + "=")) {
+                return words[i].substr(option.size() + 1);
+            }
+        }
+    }
+    return "";
+}
+
+bool is_dockers(const std::string& config) {
+    return config.starts_with("/run/docker/") || config.starts_with("/var/run/docker/");
+}
+
+// The newest of the files that the config is made of, where it is newer than the daemon.
+std::optional<std::string> file_newer_than(const EngineConfig& config, const Daemon& daemon) {
+    const auto started = sys::started_at(daemon.process);
+    for (const auto& file : config.files) {
+        if (const auto times = sys::times_of(file); times && times->modified > started) {
+            return file;
+        }
+    }
+    return std::nullopt;
+}
+
+std::string restart(Engine engine) {
+    return std::string("systemctl restart ").append(name_of(engine)).append(" (containers go on running)");
+}
+
+Finding judge_age(const EngineConfig& config, const Daemon& daemon) {
+    const auto file = file_newer_than(config, daemon);
+    return file ? failed(*file + " was changed after the daemon was started, which does not know of it",
+                         restart(config.engine))
+                : well();
+}
+
+bool has_line(const std::string& text, const std::string& line) {
+    return ("\n" + text).find("\n" + line + "\n") != std::string::npos;
+}
+
+// dockerd reads its runtimes again at SIGHUP, so its age says nothing; it can be asked.
+Finding judge_docker(const EngineConfig& config, const Daemon& daemon) {
+    const auto client = find_program("docker");
+    const std::string format = "{{.DefaultRuntime}}\n{{range $name, $runtime := .Runtimes}}{{$name}} "
+                               "{{$runtime.Path}}\n{{end}}";
+    const auto said = client ? sys::run_program({*client, "info", "--format", format}, std::chrono::seconds(10))
+                             : fail(Code::unsupported, "no docker");
+    if (!said || said->status != 0) {
+        return judge_age(config, daemon);
+    }
+    const auto* const mend = "systemctl reload docker";
+    for (const auto& runtime : config.runtimes) {
+        if (is_ours(runtime) && !has_line(said->output, runtime.name + " " + runtime.paths.front())) {
+            return failed("dockerd does not know of " + runtime.name + ", which was configured after it was started",
+                          mend);
+        }
+    }
+    return said->output.starts_with(config.default_runtime + "\n")
+               ? well()
+               : failed("dockerd does not know yet that its default runtime is " + config.default_runtime, mend);
+}
+
+} // namespace
+
+bool runs(std::string_view name) { return !processes_called(name).empty(); }
+
+std::string_view program_name(Engine engine) { return engine == Engine::docker ? "dockerd" : name_of(engine); }
+
+std::optional<Daemon> find_daemon(Engine engine) {
+    std::optional<Daemon> other;
+    if (engine == Engine::podman) {
+        return other;
+    }
+    for (const auto& process : processes_called(program_name(engine))) {
+        Daemon daemon{.process = process.identity(),
+                      .config = config_in(process.command_line().value_or(std::vector<std::string>()))};
+        if (daemon.config.empty() || daemon.config == engines::main_config_of(engine)) {
+            return daemon;
+        }
+        if (!is_dockers(daemon.config)) {
+            other = std::move(daemon);
+        }
+    }
+    return other;
+}
+
+void check_daemon(Section& section, const EngineConfig& config, const std::optional<Daemon>& daemon) {
+    if (!daemon) {
+        section.add("daemon", std::string(program_name(config.engine)), skipped("does not run"));
+        return;
+    }
+    const auto looked = "process " + std::to_string(daemon->process.pid);
+    if (shim_use(config) == ShimUse::none) {
+        section.add("daemon", looked, well());
+        return;
+    }
+    section.add("daemon", looked,
+                config.engine == Engine::docker ? judge_docker(config, *daemon) : judge_age(config, *daemon));
+}
+
+} // namespace bulkhead::doctor

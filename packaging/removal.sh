@@ -1,0 +1,84 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# What deb and rpm do when Bulkhead goes; each calls it with words of its own. Containers that run were started with the
+# hook and the shim, and engines have the paths of both on record: where there are any, the two programs stay until purge
+# (rpm: until somebody deletes them), or stopping and deleting such a container would fail, and its limits stay for good.
+
+kept=/var/lib/bulkhead/kept
+hook=/usr/libexec/oci/hooks.d/bulkhead-hook
+shim=/usr/bin/bulkhead-runtime
+names=/usr/libexec/bulkhead
+
+# Whether the process of any receipt is there. A process that has a dead one's number counts: then something stays for
+# longer.
+containers_live() {
+    for receipt in /run/bulkhead/containers/*/*.json; do
+        [ -f "$receipt" ] || continue
+        pid=$(sed -n 's/.*"pid": *\([0-9]*\).*/\1/p' "$receipt" | head -n 1)
+        if [ -n "$pid" ] && [ -d "/proc/$pid" ]; then return 0; fi
+    done
+    return 1
+}
+
+# One per line: an engine whose config names the shim.
+engines_with_shim() {
+    while read -r engine files; do
+        # shellcheck disable=SC2086 # several, with patterns
+        if grep -qsE "^[^#]*($names/|bulkhead-runtime)" $files; then echo "$engine"; fi
+    done <<END
+containerd /etc/containerd/config.toml /etc/containerd/conf.d/*.toml
+crio /etc/crio/crio.conf /etc/crio/crio.conf.d/*
+docker /etc/docker/daemon.json
+podman /etc/containers/containers.conf /etc/containers/containers.conf.d/*.conf
+END
+}
+
+name_engines() {
+    for engine in $(engines_with_shim); do
+        echo "bulkhead: $engine is still configured for the runtime shim; before removing bulkhead:" \
+            "bulkhead configure $engine --remove, then restart $engine" >&2
+    done
+}
+
+# Before the files go.
+before_removal() {
+    name_engines
+    bulkhead gc >/dev/null 2>&1 || true
+    if containers_live || [ -n "$(engines_with_shim)" ]; then
+        install -d -m 700 "$kept"
+        cp -p "$hook" "$shim" "$kept/"
+    fi
+}
+
+# When they are gone.
+after_removal() {
+    if [ ! -f "$kept/bulkhead-hook" ]; then return; fi
+    install -D -p -m 755 "$kept/bulkhead-hook" "$hook"
+    install -D -p -m 755 "$kept/bulkhead-runtime" "$shim"
+    mkdir -p "$names"
+    ln -sf ../../bin/bulkhead-runtime "$names/crun"
+    ln -sf ../../bin/bulkhead-runtime "$names/runc"
+    rm -rf "$kept"
+    echo "bulkhead: $hook and $shim stay for containers that were started with them, or engines that are configured" \
+        "for them" >&2
+}
+
+remove_programs() {
+    rm -f "$hook" "$shim" "$names/crun" "$names/runc"
+    rmdir --ignore-fail-on-non-empty "$names" "${hook%/*}" "/usr/libexec/oci" 2>/dev/null || true
+}
+
+# All that is ours, the admin's config too.
+purge() {
+    if containers_live; then
+        echo "bulkhead: containers that were started with it are still there; /run/bulkhead, /var/lib/bulkhead," \
+            "$hook and $shim stay for them" >&2
+    else
+        remove_programs
+        umount --recursive /run/bulkhead/segments 2>/dev/null || true
+        rm -rf --one-file-system /run/bulkhead /var/lib/bulkhead
+    fi
+    rm -rf /etc/bulkhead
+    rm -f /var/lib/systemd/timers/stamp-bulkhead-*.timer /var/lib/prometheus/node-exporter/bulkhead.prom
+}

@@ -162,6 +162,12 @@ refused() { # WHAT FILTER
     expect_eq 1 "$(filters_of "$(container_pid)")"
 }
 
+# The hook, and the container's first process, learn of it a moment later than the runtime.
+hook_and_process_are_gone() {
+    ! pgrep --exact bulkhead-hook >/dev/null || return 1
+    process_is_gone "$(receipt 2>/dev/null | jq .pid)"
+}
+
 # The container may have come to life by then: only its removal tells the runtime that nobody waits for it.
 @test "a runtime that is killed at any time after the shim's work" {
     local round pid phase prepared=0 running=0
@@ -179,6 +185,7 @@ refused() { # WHAT FILTER
         if [[ $phase == running ]]; then running=$((running + 1)); fi
         remove
         rm -rf "$work/runtime"
+        wait_until 5 hook_and_process_are_gone
         expect_clean_after_gc "round $round"
         rm -f "$bundle/.config.json.tmp"
     done

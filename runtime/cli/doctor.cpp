@@ -3,6 +3,7 @@
 
 #include "runtime/base/line.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/inventory_output.h"
 #include "runtime/cli/output.h"
 #include "runtime/sys/namespace.h"
 
@@ -19,10 +20,9 @@ namespace {
 using doctor::Check;
 using doctor::Verdict;
 
-constexpr int schema_version = 1;
-
 struct DoctorOptions {
     std::vector<std::string> engines;
+    bool run = false;
     bool verbose = false;
 };
 
@@ -86,7 +86,8 @@ int run(const Options& options, const DoctorOptions& asked) {
         fmt::print(stderr, "{}\n", report_line("doctor", ready.error().what));
         return something_wrong;
     }
-    doctor::Question question{.config = options.config, .state_dir = options.state_dir, .engines = {}};
+    doctor::Question question{
+        .config = options.config, .state_dir = options.state_dir, .engines = {}, .run = asked.run};
     for (const auto& name : asked.engines) {
         question.engines.push_back(*engines::engine_of(name));
     }
@@ -105,6 +106,8 @@ void add_doctor(CLI::App& app, const Options& options, int& status) {
                            [](engines::Engine engine) { return std::string(name_of(engine)); });
     command->add_option("ENGINE", asked->engines, "Which engines: those that are installed if none is named")
         ->check(CLI::IsMember(names));
+    command->add_flag("--run", asked->run,
+                      "Start a throw-away container with each, and look at its limits from inside");
     command->add_flag("-v,--verbose", asked->verbose, "Say of each link what was looked at");
     command->callback([&options, &status, asked] { status = run(options, *asked); });
 }

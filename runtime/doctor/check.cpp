@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/doctor/check.h"
 
+#include <algorithm>
+#include <memory>
+
 namespace bulkhead::doctor {
 
 std::string_view name_of(Verdict verdict) {
@@ -22,6 +25,11 @@ void Section::add(std::string_view link, std::string looked, Finding finding) {
                        .engine = engine_,
                        .looked = std::move(looked),
                        .finding = std::move(finding)});
+}
+
+const Check* Section::find(std::string_view link) const {
+    const auto found = std::ranges::find(checks_, std::string(engine_).append(".").append(link), &Check::id);
+    return found == checks_.end() ? nullptr : std::to_address(found);
 }
 
 } // namespace bulkhead::doctor

@@ -49,6 +49,7 @@ public:
 
     [[nodiscard]] const std::string& engine() const { return engine_; }
     void add(std::string_view link, std::string looked, Finding finding);
+    [[nodiscard]] const Check* find(std::string_view link) const; // nullptr where there is none
 
 private:
     std::vector<Check>& checks_;

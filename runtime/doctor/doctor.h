@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proves the wiring: every link between an engine and a wall, of the engines that are on this node. Looks and changes
-// nothing.
+// Proves the wiring: every link between an engine and a wall, of the engines that are on this node. Looks, and
+// changes nothing; but for a container that is started and removed, where that is asked for.
 #pragma once
 
 #include "runtime/doctor/check.h"

@@ -7,6 +7,7 @@
 #include "runtime/doctor/hooks_d.h"
 #include "runtime/doctor/runtimes.h"
 #include "runtime/doctor/storage.h"
+#include "runtime/doctor/trial.h"
 #include "runtime/doctor/words.h"
 #include "runtime/sys/process.h"
 
@@ -84,6 +85,20 @@ void check_docker_annotations(Section& section, const Node& node, const PresentE
                         "write defaults into " + node.question.config));
 }
 
+// CRI-O hands on every annotation that is not its own. Of its own there is one for the same thing.
+Finding judge_crio_annotations(const engines::EngineConfig& config) {
+    for (const auto& runtime : config.runtimes) {
+        for (const auto& allowed : runtime.allowed_annotations) {
+            if (allowed == "io.kubernetes.cri-o.ShmSize" || allowed == "shm-size.crio.io") {
+                return warning("the handler " + runtime.name + " lets pods set the size of /dev/shm by " + allowed +
+                                   ", which has no maximum",
+                               "take it out of allowed_annotations in " + runtime.file);
+            }
+        }
+    }
+    return well();
+}
+
 void check_wiring(Section& section, const Node& node, const PresentEngine& engine) {
     const auto& config = engine.config;
     if (engine.engine != Engine::podman) {
@@ -99,10 +114,16 @@ void check_wiring(Section& section, const Node& node, const PresentEngine& engin
     if (engine.engine == Engine::containerd) {
         check_containerd(section, node, config);
     }
+    if (engine.engine == Engine::crio) {
+        section.add("annotations", listed(config.files), judge_crio_annotations(config));
+    }
     if (engine.engine == Engine::docker) {
         check_docker_annotations(section, node, engine);
     }
     check_storage(section, node, engine);
+    if (node.question.run) {
+        run_trial(section, node, engine);
+    }
 }
 
 } // namespace

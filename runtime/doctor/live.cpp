@@ -39,6 +39,15 @@ void add_containers_storage(std::vector<Bundle>& bundles, const std::string& dir
     }
 }
 
+// containerd's: STATE/.../NAMESPACE/ID.
+void add_containerd(std::vector<Bundle>& bundles, const std::string& state) {
+    for (const auto& space : entries_of(state + "/io.containerd.runtime.v2.task")) {
+        for (const auto& path : entries_of(space)) {
+            bundles.push_back({.id = last_part(path), .directory = path});
+        }
+    }
+}
+
 // Where the engines that are installed put config.json, by their own defaults.
 std::vector<Bundle> bundles_of(const Node& node) {
     std::vector<Bundle> bundles;
@@ -47,12 +56,18 @@ std::vector<Bundle> bundles_of(const Node& node) {
         if (engine.engine == Engine::podman && engine.installed()) {
             add_containers_storage(bundles, engine.config.storage);
         }
-    }
-    for (const auto& space : entries_of("/run/containerd/io.containerd.runtime.v2.task")) {
-        for (const auto& path : entries_of(space)) {
-            bundles.push_back({.id = last_part(path), .directory = path});
+        if (engine.engine == Engine::containerd && engine.installed()) {
+            add_containerd(bundles, engine.config.state);
+        }
+        if (engine.engine == Engine::docker && engine.installed()) {
+            add_containerd(bundles, "/run/containerd");
+            add_containerd(bundles, "/run/docker/containerd/daemon"); // one of its own
         }
     }
+    // Two engines may have one place.
+    std::ranges::sort(bundles, {}, &Bundle::directory);
+    const auto rest = std::ranges::unique(bundles, {}, &Bundle::directory);
+    bundles.erase(rest.begin(), rest.end());
     return bundles;
 }
 

@@ -15,6 +15,7 @@ struct Question {
     std::string config = "/etc/bulkhead/bulkhead.json";
     std::string state_dir = "/run/bulkhead";
     std::vector<engines::Engine> engines; // asked for by name; empty: those that are there
+    bool run = false;                     // start a throw-away container with each
 };
 
 struct PresentEngine {

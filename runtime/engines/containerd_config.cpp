@@ -154,6 +154,10 @@ EngineConfig read_containerd(const std::string& main) {
     if (config.storage.empty()) {
         config.storage = "/var/lib/containerd";
     }
+    config.state = merged.string_at({"state"});
+    if (config.state.empty()) {
+        config.state = "/run/containerd";
+    }
     config.cri_disabled = disables_cri(merged, config.version);
     return config;
 }

@@ -22,6 +22,7 @@ EngineConfig read_crio(const std::string& main) {
     const auto merged = files.merged(crio_rules());
     add_runtimes(config, merged, files, crio_handlers(), [](Runtime& runtime, const Toml& table) {
         runtime.type = table.string_at({"runtime_type"});
+        runtime.allowed_annotations = table.strings_at({"allowed_annotations"});
         if (auto program = table.string_at({"runtime_path"}); !program.empty()) {
             runtime.paths.push_back(std::move(program));
         }

@@ -24,6 +24,8 @@ struct Runtime {
     // hand on all of them.
     std::vector<std::string> pod_annotations;
     std::vector<std::string> container_annotations;
+    std::vector<std::string>
+        allowed_annotations;            // CRI-O: of its own ones, those that do something (by their beginning)
     std::string base_spec;              // containerd's base_runtime_spec: a file; empty: none
     std::optional<bool> systemd_cgroup; // containerd's options.SystemdCgroup; nullopt: the config does not say (false)
     std::string file;                   // the last one that speaks of it; empty: it is built into the engine
@@ -51,6 +53,8 @@ struct EngineConfig {
     std::string cgroup_manager;
     // Below which its layers lie.
     std::string storage;
+    // containerd: below which the bundles of running containers lie.
+    std::string state;
     // containerd: what its main config says; 0 where there is none.
     int version = 0;
     // containerd: it is switched off that reads the handlers (disabled_plugins).

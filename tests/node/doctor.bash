@@ -7,6 +7,7 @@
 #   expect_failed ID [ENGINE...]       this one has failed, nothing else is wrong, and it is said what mends it
 #   expect_warning ID [ENGINE...]
 #   exits STATUS CMD...
+#   ran ENGINE                         "ID VERDICT: WHAT" of all that a throw-away container of it was looked at for
 # shellcheck disable=SC2154 # set in helpers.bash
 
 bulkhead=$checkout/build/release/bin/bulkhead
@@ -32,4 +33,9 @@ expect_warning() { # ID [ENGINE...]
     run unwell "${@:2}"
     expect_eq "warning $1" "$output"
     exits 0 "$bulkhead" doctor "${@:2}"
+}
+
+ran() { # ENGINE
+    "$bulkhead" doctor --run -o json "$1" | jq --raw-output '.checks[] | select(.id | test("[.]run(-|$)"))
+        | "\(.id) \(.verdict): \(if .reason == "" then .looked else .reason end)"'
 }

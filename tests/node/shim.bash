@@ -28,6 +28,7 @@ shim_install() {
     install -D --mode=755 "$BULKHEAD_RUNTIME" /usr/bin/bulkhead-runtime
     install -D --mode=755 "$BULKHEAD_HOOK" "$installed_hook"
     mkdir -p "$shims"
+    install --mode=755 "$checkout/build/release/bin/bulkhead-probe" "$shims"
     ln -sf /usr/bin/bulkhead-runtime "$shims/runc"
     ln -sf /usr/bin/bulkhead-runtime "$shims/crun"
 }

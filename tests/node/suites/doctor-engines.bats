@@ -12,6 +12,8 @@ load ../docker
 load ../shim
 load ../doctor
 
+ours='{"runtimes": {"bulkhead": {"path": "/usr/libexec/bulkhead/runc"}}, "default-runtime": "bulkhead"}'
+
 setup_file() {
     shim_install
     mkdir -m 700 /run/bulkhead /var/lib/bulkhead
@@ -26,7 +28,6 @@ teardown() {
 }
 
 @test "docker" {
-    local ours='{"runtimes": {"bulkhead": {"path": "/usr/libexec/bulkhead/runc"}}, "default-runtime": "bulkhead"}'
     hook_config '{"defaults": {"pids-max": 100}}' # 20.10 has no annotations
     dockerd_start "$ours"
     expect_eq '' "$(unwell docker)"
@@ -52,6 +53,55 @@ teardown() {
     expect_eq '' "$(unwell | grep docker)" # it is not asked for, and does not run
     dockerd_start
     expect_eq 'warning docker.runtime' "$(unwell | grep docker)"
+}
+
+@test "a throw-away container of docker's" {
+    hook_config '{"defaults": {"pids-max": 100}}'
+    dockerd_start "$ours"
+    run ran docker
+    if docker_has --annotation; then
+        expect_match 'docker.run ok: ' "$output"
+        expect_match 'docker.run-guard ok: ' "$output"
+        expect_match 'docker.run-clean ok: ' "$output"
+    else
+        expect_eq 'docker.run skipped: docker before 25 has no annotations' "$output"
+    fi
+    expect_empty "$(docker ps --all --quiet)$(docker images --quiet)"
+}
+
+@test "a throw-away container of containerd's" {
+    mkdir -p "$disk/containerd" /var/lib/containerd /etc/containerd
+    mount --bind "$disk/containerd" /var/lib/containerd
+    cat >/etc/containerd/config.toml <<END
+version = 2
+[plugins."io.containerd.grpc.v1.cri".containerd]
+default_runtime_name = "bulkhead"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.bulkhead]
+runtime_type = "io.containerd.runc.v2"
+pod_annotations = ["io.bulkhead.*", "io.bulkhead.*/*"]
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.bulkhead.options]
+BinaryName = "/usr/bin/bulkhead-runtime"
+END
+    containerd </dev/null &>/run/containerd.log 3>&- &
+    local pid=$!
+    wait_until 30 ctr version
+    run ran containerd
+    kill "$pid"
+    wait_until 30 process_is_gone "$pid"
+    expect_eq 7 "${#lines[@]}" "$output"
+    expect_match 'containerd.run ok: ' "$output"
+    expect_match 'containerd.run-pids skipped: ' "$output"
+    expect_match 'containerd.run-disk ok: disk-size 8[0-9]{6}' "$output"
+    expect_match 'containerd.run-guard ok: ' "$output"
+    expect_match 'containerd.run-clean ok: ' "$output"
+    containerd </dev/null &>/run/containerd.log 3>&- &
+    pid=$!
+    wait_until 30 ctr version
+    expect_empty "$(ctr namespaces list --quiet)"
+    kill "$pid"
+    wait_until 30 process_is_gone "$pid"
+    umount /var/lib/containerd
+    rm -rf /etc/containerd "$disk/containerd"
 }
 
 @test "containerd, by the config that it was started with" {

@@ -156,7 +156,7 @@ start() { # NAME [OPT...]
 no_containers() { podman rm --force --all --time 0 >/dev/null 3>&-; }
 
 @test "containers that run, and have less than they ask for" {
-    local pid limit=(--annotation io.bulkhead.disk-size=10Mi)
+    local pid receipt limit=(--annotation io.bulkhead.disk-size=10Mi)
     start guarded "${limit[@]}"
     expect_eq '' "$(unwell podman)"
     pid=$(podman inspect --format '{{.State.Pid}}' guarded)
@@ -185,9 +185,46 @@ no_containers() { podman rm --force --all --time 0 >/dev/null 3>&-; }
     no_containers
     start receipted "${limit[@]}"
     expect_eq '' "$(unwell podman)"
-    echo '{' >"$(echo /run/bulkhead/containers/*/*.json)"
+    receipt=$(echo /run/bulkhead/containers/*/*.json)
+    cp --archive "$receipt" /run/receipt
+    echo '{' >"$receipt"
     expect_failed node.receipts podman
-    rm -r /run/bulkhead/containers/*
+    mv /run/receipt "$receipt"
+    no_containers
+    expect_empty "$(find /run/bulkhead/containers -mindepth 1)"
+}
+
+@test "a throw-away container" {
+    run ran podman
+    expect_eq 7 "${#lines[@]}" "$output"
+    expect_match 'podman.run ok: a container that asks for disk-size=8388608 memory-max=67108864 ' "$output"
+    expect_match 'podman.run-shm ok: shm-size 4194304' "$output"
+    expect_match 'podman.run-memory ok: memory-max 67108864' "$output"
+    expect_match 'podman.run-pids ok: pids-max 64' "$output"
+    expect_match 'podman.run-disk ok: disk-size 8[0-9]{6}' "$output"
+    expect_match 'podman.run-guard ok: taking the project id off: Inappropriate ioctl for device' "$output"
+    expect_match 'podman.run-clean ok: ' "$output"
+    # Nothing is left of it.
+    expect_empty "$(find /run/bulkhead/containers -mindepth 1)"
+    expect_empty "$(podman ps --all --quiet 3>&-)"
+    expect_eq "$image" "$(podman images --format '{{.Repository}}' 3>&-)"
+
+    sed -i "s|^crun = .*|crun = [\"/usr/bin/crun\"]|" "$conf"
+    expect_match 'podman.run-guard warning: the container took its disk limit off, and wrote 16777216' "$(ran podman)"
+    hook_remove
+    run ran podman
+    expect_match 'podman.run-shm failed: the container asked for 4194304 and has 6[0-9]{7}' "$output"
+    expect_match 'podman.run-disk failed: the container asked for 8388608 and wrote 16777216' "$output"
+    hook_install
+    json_edit "$hook_file" '.stages = ["createRuntime"]'
+    expect_match 'podman.run-clean failed: ' "$(ran podman)"
+    "$bulkhead" gc
+    hook_install
+    hook_config '{"rules": [{"allow": ["pids-max"]}]}'
+    run ran podman
+    expect_eq 3 "${#lines[@]}" "$output" # run, run-pids, run-clean
+    printf '#!/bin/sh\nexit 1\n' >"$installed_hook"
+    expect_match 'podman.run failed: the container did not run to its end: ' "$(ran podman)"
 }
 
 @test "the timer of gc" {

@@ -166,6 +166,15 @@ TEST_CASE("CRI-O" * doctest::skip(!test::can_mount_privately())) {
     root.write("/etc/crio/crio.conf", "[crio.runtime]\ndefault_runtime = \"crun\"\n" + handlers +
                                           "crun]\nruntime_path = \"/usr/libexec/bulkhead/crun\"\n");
     CHECK(examined(root, crio) == "crio.daemon skipped: does not run\n");
+    root.write("/etc/crio/crio.conf.d/05-shm.conf",
+               handlers + "crun]\nruntime_path = \"/usr/libexec/bulkhead/crun\"\nallowed_annotations = "
+                          "[\"io.kubernetes.cri-o.Devices\", \"io.kubernetes.cri-o.ShmSize\"]\n");
+    CHECK(
+        examined(root, crio) ==
+        "crio.daemon skipped: does not run\n"
+        "crio.annotations warning: the handler crun lets pods set the size of /dev/shm by io.kubernetes.cri-o.ShmSize, "
+        "which has no maximum\n");
+    root.remove("/etc/crio/crio.conf.d");
     root.write("/etc/crio/crio.conf.d/10-runc.conf", handlers + "runc]\nruntime_path = \"/usr/bin/crun\"\n");
     CHECK(examined(root, crio) ==
           "crio.daemon skipped: does not run\n"

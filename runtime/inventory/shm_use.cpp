@@ -2,11 +2,15 @@
 #include "runtime/inventory/shm_use.h"
 
 #include "runtime/resources/container_path.h"
+#include "runtime/sys/file.h"
 #include "runtime/sys/mount.h"
+#include "runtime/sys/mountinfo.h"
 #include "runtime/sys/path.h"
 #include "runtime/sys/statmount.h"
 
 #include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace bulkhead::inventory {
 
@@ -38,10 +42,67 @@ Result<std::optional<ShmUse>> use_of(BorrowedFd shm, const sys::MountInfo& mount
     return shown;
 }
 
+// The file system that the process has on /dev/shm by its own mount table, where that is a tmpfs.
+Result<std::optional<dev_t>> tmpfs_in_mount_table(const sys::Process& process) {
+    std::optional<dev_t> device;
+    TRY_ASSIGN(const auto mountinfo, process.mountinfo());
+    TRY(sys::for_each_mount(mountinfo.borrow(), [&](const sys::MountInfo& mount) {
+        if (mount.point == "/dev/shm") { // of several the last one is on top
+            device = mount.type == "tmpfs" ? std::optional(mount.device) : std::nullopt;
+        }
+        return true;
+    }));
+    return device;
+}
+
+// Where this process, which is in the host's mount namespace, has that file system mounted; empty where it has not.
+Result<std::string> place_of_tmpfs(dev_t device) {
+    std::string place;
+    TRY_ASSIGN(const auto here, sys::Process::open(::getpid()));
+    TRY_ASSIGN(const auto mountinfo, here.mountinfo());
+    TRY(sys::for_each_mount(mountinfo.borrow(), [&](const sys::MountInfo& mount) {
+        if (mount.device == device && mount.type == "tmpfs" && mount.root == "/") {
+            place = mount.point;
+        }
+        return place.empty();
+    }));
+    return place;
+}
+
+// Root of a user namespace may put a FUSE file system below an overlay, and that on the way to /dev/shm, where no type
+// tells of it: nothing is looked up there. Engines have the tmpfs mounted on the host as well.
+Result<std::optional<ShmUse>> use_seen_from_host(const sys::Process& process) {
+    TRY_ASSIGN(const auto device, tmpfs_in_mount_table(process));
+    if (!device) {
+        return std::nullopt;
+    }
+    TRY_ASSIGN(const auto place, place_of_tmpfs(*device));
+    if (place.empty()) {
+        return fail(Code::unsupported, "the container has a user namespace of its own, in which /dev/shm may be behind "
+                                       "a file system that never answers, and the host has it mounted nowhere");
+    }
+    TRY_ASSIGN(const auto shm, sys::open_at(sys::working_directory, place, O_PATH | O_DIRECTORY));
+    TRY_ASSIGN(const auto found, sys::place_of(shm.borrow()));
+    if (found.device != *device) {
+        return fail(Code::system, place + " is mounted over");
+    }
+    TRY_ASSIGN(const auto use, sys::tmpfs_use(shm.borrow()));
+    return ShmUse{.used = use.used,
+                  .limit = use.size.value != 0 ? std::optional(use.size) : std::nullopt,
+                  .hosts = place == "/dev/shm",
+                  .device = *device};
+}
+
 } // namespace
 
 Result<std::optional<ShmUse>> shm_use(const sys::Process& process) {
     TRY_ASSIGN(auto directory, process.root());
+    // Asked when the root is open: a process of the initial user namespace cannot have entered a mount namespace of
+    // another one without being root on the node.
+    TRY_ASSIGN(const auto user_namespace, process.own_user_namespace());
+    if (user_namespace) {
+        return use_seen_from_host(process);
+    }
     for (const auto* name : {"dev", "shm"}) {
         TRY(mount_that_answers(directory.borrow(), process));
         auto next = sys::open_directory_in(directory.borrow(), name, sys::Symlinks::refuse);

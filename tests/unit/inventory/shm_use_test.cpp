@@ -7,6 +7,8 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <filesystem>
+#include <functional>
+#include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -30,8 +32,8 @@ struct Box {
     [[nodiscard]] std::string root(const std::string& path = "") const { return directory.path("root") + path; }
 
     // "USED/LIMIT", with what else there is to say.
-    [[nodiscard]] std::string look() const {
-        const test::IdleProcess process([&] { return ::chroot(root().c_str()) == 0 && ::chdir("/") == 0; });
+    [[nodiscard]] std::string look(const std::function<bool()>& first = [] { return true; }) const {
+        const test::IdleProcess process([&] { return first() && ::chroot(root().c_str()) == 0 && ::chdir("/") == 0; });
         findings.expect(process.ready(), "chroot");
         const auto use = inventory::shm_use(*sys::Process::open(process.pid()));
         if (!use) {
@@ -128,4 +130,48 @@ TEST_CASE("a FUSE file system that never answers is not asked (root, FUSE)" * do
                   ::umount2(box.root(place).c_str(), MNT_DETACH);
               }) == "");
     }
+}
+
+namespace {
+
+bool write_into(const char* path, std::string_view text) {
+    const int file = ::open(path, O_WRONLY | O_CLOEXEC);
+    return file >= 0 && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+           ::close(file) == 0;
+}
+
+bool enter_user_namespace(int others) {
+    return ::unshare(CLONE_NEWUSER | others) == 0 && write_into("/proc/self/setgroups", "deny") &&
+           write_into("/proc/self/uid_map", "0 0 1") && write_into("/proc/self/gid_map", "0 0 1");
+}
+
+} // namespace
+
+TEST_CASE("in a user namespace nothing is looked up: the host's mount is asked (root, mounts of its own)" *
+          needs_mounts) {
+    CHECK(findings_of([](Findings& findings, const Box& box) {
+              findings.expect(test::mount_tmpfs(box.root("/dev/shm"), "shm", "size=4m"), "mount");
+              findings.expect_equal(box.look([] { return enter_user_namespace(0); }), "0/4194304");
+          }) == "");
+}
+
+TEST_CASE("in a user namespace what is mounted nowhere else is not asked (root, mounts of its own)" * needs_mounts) {
+    CHECK(findings_of([](Findings& findings, const Box& box) {
+              std::filesystem::create_directories(box.root("/dev/shm"));
+              findings.expect_equal(box.look([&] {
+                  return enter_user_namespace(CLONE_NEWNS) && test::mount_tmpfs(box.root("/dev/shm"), "shm", "size=2m");
+              }),
+                                    "the container has a user namespace of its own, in which /dev/shm may be behind a "
+                                    "file system that never answers, and the host has it mounted nowhere");
+          }) == "");
+}
+
+TEST_CASE("in a user namespace a FUSE file system that never answers is not asked (root, FUSE)" *
+          doctest::skip(!can_mount_fuse())) {
+    CHECK(findings_of([](Findings& findings, const Box& box) {
+              std::filesystem::create_directories(box.root("/dev/shm"));
+              findings.expect_equal(
+                  box.look([&] { return enter_user_namespace(CLONE_NEWNS) && mount_silent_fuse(box.root("/dev")); }),
+                  "nothing");
+          }) == "");
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: systemd xfs ext4
+# matrix: what podman itself does with project ids, two minutes; that a limit holds under podman is in shim.bats
 #
 # podman with its layers on XFS and on ext4: a limit holds, is there again after a start, gets along with the project
 # ids and limits of containers/storage, and is given back.

@@ -105,6 +105,9 @@ void check_wiring(Section& section, const Node& node, const PresentEngine& engin
         check_daemon(section, config, engine.daemon);
     }
     if (has_hooks_d(engine.engine)) {
+        // All of them are served.
+        section.add("cgroup-driver", config.cgroup_manager.empty() ? "the engine's default" : config.cgroup_manager,
+                    well());
         check_hooks_d(section, node, engine);
     }
     check_runtimes(section, node, engine);

@@ -64,10 +64,16 @@ Result<Storage> look(const std::string& path) {
     return storage;
 }
 
-std::string_view name_of(sys::FilesystemType type) {
-    return type == sys::FilesystemType::xfs    ? "XFS"
-           : type == sys::FilesystemType::ext4 ? "ext4"
-                                               : "neither XFS nor ext4";
+std::string described(const Storage& storage) {
+    switch (storage.type) {
+    case sys::FilesystemType::xfs:
+        return storage.path + " (XFS)";
+    case sys::FilesystemType::ext4:
+        return storage.path + " (ext4, which lets who has CAP_SYS_RESOURCE past a limit)";
+    case sys::FilesystemType::other:
+        return storage.path + " (neither XFS nor ext4)";
+    }
+    return storage.path;
 }
 
 // With a default for the disk it is every container, else those that ask for a limit.
@@ -117,7 +123,7 @@ void check_storage(Section& section, const Node& node, const PresentEngine& engi
     }
     const auto storage = look(path);
     if (storage) {
-        section.add("storage", path + " (" + std::string(name_of(storage->type)) + ")", judge(node, *storage));
+        section.add("storage", described(*storage), judge(node, *storage));
     } else {
         section.add("storage", path, failed(storage.error().what, "see to it that it can be read"));
     }

@@ -29,14 +29,19 @@ teardown() {
 
 @test "docker" {
     hook_config '{"defaults": {"pids-max": 100}}' # 20.10 has no annotations
-    dockerd_start "$ours"
+    dockerd_start
+    run unwell docker
+    expect_eq 'failed docker.runtime' "$output"
+    "$bulkhead" configure docker --default
+    expect_failed docker.daemon docker
+    dockerd_reload '{}'
     expect_eq '' "$(unwell docker)"
     if ! docker_has --annotation; then
         rm -r /etc/bulkhead
         expect_warning docker.annotations docker
         hook_config '{"defaults": {"pids-max": 100}}'
     fi
-    dockerd_config '{"runtimes": {"bulkhead": {"path": "/usr/bin/bulkhead-runtime"}}}'
+    dockerd_config '{"runtimes": {"bulkhead": {"path": "/usr/libexec/bulkhead/runc"}}}'
     expect_failed docker.daemon docker
     dockerd_reload '{}'
     expect_eq '' "$(unwell docker)"
@@ -72,19 +77,13 @@ teardown() {
 @test "a throw-away container of containerd's" {
     mkdir -p "$disk/containerd" /var/lib/containerd /etc/containerd
     mount --bind "$disk/containerd" /var/lib/containerd
-    cat >/etc/containerd/config.toml <<END
-version = 2
-[plugins."io.containerd.grpc.v1.cri".containerd]
-default_runtime_name = "bulkhead"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.bulkhead]
-runtime_type = "io.containerd.runc.v2"
-pod_annotations = ["io.bulkhead.*", "io.bulkhead.*/*"]
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.bulkhead.options]
-BinaryName = "/usr/bin/bulkhead-runtime"
-END
+    rm -f /etc/containerd/config.toml
+    "$bulkhead" configure containerd --default
     containerd </dev/null &>/run/containerd.log 3>&- &
     local pid=$!
-    wait_until 30 ctr version
+    wait_until 30 ctr version >/dev/null
+    run unwell containerd # who asks for runc by its name has no walls
+    expect_eq 'warning containerd.other-runtimes' "$output"
     run ran containerd
     kill "$pid"
     wait_until 30 process_is_gone "$pid"
@@ -96,7 +95,7 @@ END
     expect_match 'containerd.run-clean ok: ' "$output"
     containerd </dev/null &>/run/containerd.log 3>&- &
     pid=$!
-    wait_until 30 ctr version
+    wait_until 30 ctr version >/dev/null
     expect_empty "$(ctr namespaces list --quiet)"
     kill "$pid"
     wait_until 30 process_is_gone "$pid"

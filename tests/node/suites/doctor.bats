@@ -56,6 +56,10 @@ json_edit() { # FILE JQ
     expect_match "ok +runtime +crun = $shims/crun" "$output"
     expect_match 'ok +storage +/mnt/xfs/podman/overlay \(XFS\)' "$output"
     expect_eq true "$("$bulkhead" doctor -o json | jq .healthy)"
+    # So it is with what configure writes.
+    rm "$conf"
+    "$bulkhead" configure podman
+    expect_eq '' "$(unwell podman)"
     # And it is true, and so it is with what a container leaves.
     exits 0 podman run --rm --network none --annotation io.bulkhead.disk-size=10Mi "$image" df -k / 3>&-
     expect_match 'overlay +10240 ' "$output"

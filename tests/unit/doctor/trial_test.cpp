@@ -69,6 +69,11 @@ TEST_CASE("limits as they are met from inside") {
           "podman.run-shm failed: the container asked for 4194304 and has 67108864\n");
     CHECK(judged(guarded, with("memory-max", "max")) ==
           "podman.run-memory failed: the container asked for 67108864 and has max\n");
+    auto untold = good;
+    untold.erase("pids-max");
+    CHECK(judged(guarded, untold) ==
+          "podman.run-pids skipped: this engine's command mounts no cgroup, so that it cannot "
+          "be told from inside\n");
     CHECK(
         judged(guarded, {}).starts_with("podman.run-disk failed: the container asked for 8388608 and wrote nothing\n"));
     CHECK(judged(guarded, with("written", "16777216")) ==

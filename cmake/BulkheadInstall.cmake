@@ -20,6 +20,8 @@ set(BULKHEAD_ZSH_DIR "${CMAKE_INSTALL_DATADIR}/${zsh_dir}" CACHE PATH "Where zsh
 set(hook_dir "${CMAKE_INSTALL_LIBEXECDIR}/oci/hooks.d")
 install(TARGETS bulkhead bulkhead-runtime RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 install(TARGETS bulkhead-hook RUNTIME DESTINATION "${hook_dir}")
+# What `doctor --run` puts into its container.
+install(TARGETS bulkhead-probe RUNTIME DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/bulkhead")
 # By these names engines that tell runtimes apart by name call the shim.
 set(shim_names "${CMAKE_BINARY_DIR}/shim-names")
 file(MAKE_DIRECTORY "${shim_names}")

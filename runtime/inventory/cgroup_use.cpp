@@ -15,6 +15,10 @@ using sys::CgroupVersion;
 
 namespace {
 
+using Cgroups = std::vector<Cgroup>;
+
+constexpr std::size_t most_cgroups = 8; // each is a descriptor, and a container may nest them at will
+
 bool is_within(std::string_view path, std::string_view ancestor) {
     return path == ancestor || (path.starts_with(ancestor) && path.substr(ancestor.size()).starts_with('/'));
 }
@@ -67,10 +71,22 @@ std::optional<Unit> in(std::optional<std::uint64_t> value) {
 
 std::uint64_t without(std::uint64_t all, std::uint64_t part) { return all - std::min(all, part); }
 
+// nullopt: none of them has one.
+Result<std::optional<std::uint64_t>> tightest(const Cgroups& cgroups, Key key) {
+    std::optional<std::uint64_t> found;
+    for (const auto& cgroup : cgroups) {
+        TRY_ASSIGN(const auto limit, resources::limit_in_force(cgroup, key));
+        if (limit && (!found || *limit < *found)) {
+            found = limit;
+        }
+    }
+    return found;
+}
+
 // v1 counts memory and swap together.
-Result<void> add_swap_of_v1(const Cgroup& cgroup, MemoryUse& memory) {
-    TRY_ASSIGN(const auto both, number_in(cgroup, "memory.memsw.usage_in_bytes"));
-    TRY_ASSIGN(const auto limit, resources::limit_in_force(cgroup, Key::memory_swap_max));
+Result<void> add_swap_of_v1(const Cgroups& cgroups, MemoryUse& memory) {
+    TRY_ASSIGN(const auto both, number_in(cgroups.front(), "memory.memsw.usage_in_bytes"));
+    TRY_ASSIGN(const auto limit, tightest(cgroups, Key::memory_swap_max));
     if (both) {
         memory.swap = Bytes{without(*both, memory.usage.value)};
     }
@@ -80,12 +96,12 @@ Result<void> add_swap_of_v1(const Cgroup& cgroup, MemoryUse& memory) {
     return {};
 }
 
-Result<void> add_what_v2_has(const Cgroup& cgroup, MemoryUse& memory) {
-    TRY_ASSIGN(const auto swap, number_in(cgroup, "memory.swap.current"));
-    TRY_ASSIGN(const auto swap_limit, resources::limit_in_force(cgroup, Key::memory_swap_max));
-    TRY_ASSIGN(const auto high, resources::limit_in_force(cgroup, Key::memory_high));
-    TRY_ASSIGN(const auto low, resources::limit_in_force(cgroup, Key::memory_low));
-    TRY_ASSIGN(const auto group, resources::limit_in_force(cgroup, Key::memory_oom_group));
+Result<void> add_what_v2_has(const Cgroups& cgroups, MemoryUse& memory) {
+    TRY_ASSIGN(const auto swap, number_in(cgroups.front(), "memory.swap.current"));
+    TRY_ASSIGN(const auto swap_limit, tightest(cgroups, Key::memory_swap_max));
+    TRY_ASSIGN(const auto high, tightest(cgroups, Key::memory_high));
+    TRY_ASSIGN(const auto low, resources::limit_in_force(cgroups.front(), Key::memory_low));
+    TRY_ASSIGN(const auto group, resources::limit_in_force(cgroups.front(), Key::memory_oom_group));
     memory.swap = in<Bytes>(swap);
     memory.swap_limit = in<Bytes>(swap_limit);
     memory.high = in<Bytes>(high);
@@ -96,20 +112,22 @@ Result<void> add_what_v2_has(const Cgroup& cgroup, MemoryUse& memory) {
 
 } // namespace
 
-CgroupPlace container_cgroup(const CgroupPlace& process, std::string_view id,
-                             const std::vector<resources::CgroupWrite>& written) {
-    auto found = process;
-    bool told = false;
+std::vector<CgroupPlace> container_cgroups(const CgroupPlace& process, std::string_view id,
+                                           const std::vector<resources::CgroupWrite>& written) {
+    const std::string_view own = process.path;
+    auto engines = std::string_view::npos; // where the path of the engine's ends
     for (const auto& write : written) {
         const bool above = write.place.version == process.version && write.place.controller == process.controller &&
-                           is_within(process.path, write.place.path);
-        if (above && (!told || write.place.path.size() < found.path.size())) {
-            found.path = write.place.path;
-            told = true;
-        }
+                           is_within(own, write.place.path);
+        engines = above ? std::min(engines, write.place.path.size()) : engines;
     }
-    if (!told) {
-        found.path = std::string(outermost_called_after(process.path, id));
+    if (engines == std::string_view::npos) {
+        engines = outermost_called_after(own, id).size();
+    }
+    std::vector<CgroupPlace> found;
+    for (auto end = engines; end <= own.size() && found.size() < most_cgroups;) {
+        found.push_back({process.version, process.controller, std::string(own.substr(0, end))});
+        end = end == own.size() ? end + 1 : std::min(own.find('/', end + 1), own.size());
     }
     return found;
 }
@@ -125,7 +143,8 @@ Bytes memory_stat(std::string_view text, std::string_view name) {
     return {};
 }
 
-Result<std::optional<MemoryUse>> memory_use(const Cgroup& cgroup) {
+Result<std::optional<MemoryUse>> memory_use(const Cgroups& cgroups) {
+    const auto& cgroup = cgroups.front();
     const bool v1 = cgroup.version() == CgroupVersion::v1;
     const auto& names = v1 ? v1_names : v2_names;
     TRY_ASSIGN(const auto usage, number_in(cgroup, names.usage));
@@ -133,7 +152,7 @@ Result<std::optional<MemoryUse>> memory_use(const Cgroup& cgroup) {
         return std::nullopt;
     }
     TRY_ASSIGN(const auto stat, cgroup.read("memory.stat"));
-    TRY_ASSIGN(const auto limit, resources::limit_in_force(cgroup, Key::memory_max));
+    TRY_ASSIGN(const auto limit, tightest(cgroups, Key::memory_max));
     MemoryUse memory;
     memory.usage = Bytes{*usage};
     memory.working_set = Bytes{without(*usage, memory_stat(stat, names.inactive_file).value)};
@@ -141,16 +160,16 @@ Result<std::optional<MemoryUse>> memory_use(const Cgroup& cgroup) {
     memory.file = memory_stat(stat, names.file);
     memory.shmem = memory_stat(stat, names.shmem);
     memory.limit = in<Bytes>(limit);
-    TRY(v1 ? add_swap_of_v1(cgroup, memory) : add_what_v2_has(cgroup, memory));
+    TRY(v1 ? add_swap_of_v1(cgroups, memory) : add_what_v2_has(cgroups, memory));
     return memory;
 }
 
-Result<std::optional<PidsUse>> pids_use(const Cgroup& cgroup) {
-    TRY_ASSIGN(const auto used, number_in(cgroup, "pids.current"));
+Result<std::optional<PidsUse>> pids_use(const Cgroups& cgroups) {
+    TRY_ASSIGN(const auto used, number_in(cgroups.front(), "pids.current"));
     if (!used) {
         return std::nullopt;
     }
-    TRY_ASSIGN(const auto limit, resources::limit_in_force(cgroup, Key::pids_max));
+    TRY_ASSIGN(const auto limit, tightest(cgroups, Key::pids_max));
     return PidsUse{.used = Count{*used}, .limit = in<Count>(limit)};
 }
 

@@ -128,16 +128,20 @@ private:
     }
 
     template <typename Use>
-    static Result<std::optional<Use>> in_cgroup(const Receipt& receipt, const sys::Process& process,
-                                                std::string_view controller,
-                                                Result<std::optional<Use>> (*measure)(const sys::Cgroup&)) {
+    static Result<std::optional<Use>>
+    in_cgroup(const Receipt& receipt, const sys::Process& process, std::string_view controller,
+              Result<std::optional<Use>> (*measure)(const std::vector<sys::Cgroup>&)) {
         TRY_ASSIGN(const auto text, process.cgroup());
         const auto place = sys::find_cgroup(text, controller);
         if (!place) {
             return std::nullopt;
         }
-        TRY_ASSIGN(const auto cgroup, sys::Cgroup::open(container_cgroup(*place, receipt.id, receipt.cgroup)));
-        return measure(cgroup);
+        std::vector<sys::Cgroup> cgroups;
+        for (const auto& each : container_cgroups(*place, receipt.id, receipt.cgroup)) {
+            TRY_ASSIGN(auto cgroup, sys::Cgroup::open(each));
+            cgroups.push_back(std::move(cgroup));
+        }
+        return measure(cgroups);
     }
 
     [[nodiscard]] static Result<std::optional<DiskUse>> disk_use(const ledger::DiskReference& disk) {

@@ -120,6 +120,20 @@ expect_near() { # WANT GOT WHAT
     expect_eq "$id" "$("$bulkhead" inspect "${id:0:6}" -o json | jq --raw-output .container.id)"
 }
 
+# Where crun has put them on the leaf alone (1.8), as where they are on the scope as well.
+@test "podman's own limits are those that hold, whichever cgroup they are on" {
+    hook_install
+    container_start web --memory 100m --pids-limit 33 --annotation io.bulkhead.shm-size=16Mi -- \
+        sh -c 'sleep 1000 & sleep 1000'
+    local id
+    id=$(container_id web)
+    expect_eq $((100 * MiB)) "$(cgroup_value web memory.max)"
+    ask "$id"
+    expect_eq "$((100 * MiB)) $(<"$(cgroup_scope web)/pids.current") 33" "$(say '"\(.memory.limit) \(.pids.used) \(.pids.limit)"')"
+    memory_is_near "$(cgroup_scope web)"
+    expect_match '/100Mi +[0-9]+/33 +-$' "$("$bulkhead" list | tail -n 1)"
+}
+
 # A unit with mounts of its own sees neither the segments nor the layers that came later.
 @test "from a unit with mounts of its own all the same" {
     layer_make c1

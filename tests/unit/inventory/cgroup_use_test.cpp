@@ -9,7 +9,7 @@
 #include <vector>
 
 using namespace bulkhead;
-using inventory::container_cgroup;
+using inventory::container_cgroups;
 using inventory::memory_stat;
 using sys::CgroupPlace;
 using sys::CgroupVersion;
@@ -20,7 +20,9 @@ constexpr std::uint64_t mebibyte = 1U << 20U;
 
 std::string found(const std::string& path, const std::string& id,
                   const std::vector<resources::CgroupWrite>& written = {}) {
-    return container_cgroup({.version = CgroupVersion::v2, .controller = "memory", .path = path}, id, written).path;
+    return container_cgroups({.version = CgroupVersion::v2, .controller = "memory", .path = path}, id, written)
+        .front()
+        .path;
 }
 
 resources::CgroupWrite write_to(const std::string& path, const std::string& controller = "memory",
@@ -30,7 +32,16 @@ resources::CgroupWrite write_to(const std::string& path, const std::string& cont
     return write;
 }
 
-sys::Cgroup open(const test::ScratchCgroup& cgroup) { return sys::Cgroup::open(cgroup.place()).value(); }
+template <typename... Cgroups>
+std::vector<sys::Cgroup> open(const Cgroups&... cgroups) {
+    std::vector<sys::Cgroup> opened;
+    (opened.push_back(sys::Cgroup::open(cgroups.place()).value()), ...);
+    return opened;
+}
+
+const char* memory_max_of(const test::ScratchCgroup& cgroup) {
+    return cgroup.v1() ? "memory.limit_in_bytes" : "memory.max";
+}
 
 } // namespace
 
@@ -56,6 +67,21 @@ TEST_CASE("the cgroup that limits were written to is the container's, whatever i
     CHECK(found("/a/b/0123", "0123", {write_to("/a/b/0123/d")}) == "/a/b/0123");
 }
 
+TEST_CASE("those below it down to its process come after it, a few of them") {
+    const auto all = [](const std::string& path) {
+        return container_cgroups({.version = CgroupVersion::v1, .controller = "pids", .path = path}, "0123", {});
+    };
+    const auto place = [](std::string path) { return CgroupPlace{CgroupVersion::v1, "pids", std::move(path)}; };
+    CHECK(all("/m/libpod-0123.scope/container") ==
+          std::vector{place("/m/libpod-0123.scope"), place("/m/libpod-0123.scope/container")});
+    CHECK(all("/0123/a/b") == std::vector{place("/0123"), place("/0123/a"), place("/0123/a/b")});
+    CHECK(all("/a/0123") == std::vector{place("/a/0123")});
+    CHECK(all("/a/b") == std::vector{place("/a/b")});
+    CHECK(all("/") == std::vector{place("/")});
+    CHECK(all("/0123/1/2/3/4/5/6/7/8/9").size() == 8);
+    CHECK(all("/0123/1/2/3/4/5/6/7/8/9").back() == place("/0123/1/2/3/4/5/6/7"));
+}
+
 TEST_CASE("memory.stat") {
     constexpr auto text = "anon 1\nfile 20\nfile_mapped 300\ninactive_file 4000\nbroken x\n";
     CHECK(memory_stat(text, "anon") == Bytes{1});
@@ -69,7 +95,7 @@ TEST_CASE("memory.stat") {
 TEST_CASE("what a process holds of memory (root only, with a memory controller)" *
           doctest::skip(!test::ScratchCgroup::possible("memory"))) {
     const test::ScratchCgroup cgroup("memory");
-    CHECK(cgroup.write(cgroup.v1() ? "memory.limit_in_bytes" : "memory.max", "67108864"));
+    CHECK(cgroup.write(memory_max_of(cgroup), "67108864"));
     const test::IdleProcess process([&] {
         if (!cgroup.take(::getpid())) {
             return false;
@@ -108,6 +134,35 @@ TEST_CASE("how many processes there are (root only, with a pids controller)" *
     const test::IdleProcess process([&] { return cgroup.take(::getpid()); });
     REQUIRE(process.ready());
     CHECK(inventory::pids_use(open(cgroup)).value() == inventory::PidsUse{.used = Count{1}, .limit = Count{7}});
+}
+
+TEST_CASE("the tightest limit holds, the container's or one below it (root only, with a memory controller)" *
+          doctest::skip(!test::ScratchCgroup::possible("memory"))) {
+    const test::ScratchCgroup scope("memory");
+    const test::ScratchCgroup leaf(scope, "container");
+    const auto limit = [&] { return inventory::memory_use(open(scope, leaf)).value().value().limit; };
+    CHECK(!limit());
+    CHECK(leaf.write(memory_max_of(leaf), "67108864"));
+    CHECK(limit() == Bytes{64 * mebibyte});
+    CHECK(scope.write(memory_max_of(scope), "134217728"));
+    CHECK(limit() == Bytes{64 * mebibyte});
+    CHECK(scope.write(memory_max_of(scope), "33554432"));
+    CHECK(limit() == Bytes{32 * mebibyte});
+}
+
+TEST_CASE(
+    "a leaf's pids limit holds, and all below the container's cgroup are counted (root only, with a pids controller)" *
+    doctest::skip(!test::ScratchCgroup::possible("pids"))) {
+    const test::ScratchCgroup scope("pids");
+    const test::ScratchCgroup leaf(scope, "container");
+    const test::ScratchCgroup other(scope, "other");
+    CHECK(scope.write("pids.max", "2385"));
+    CHECK(leaf.write("pids.max", "33"));
+    const test::IdleProcess process([&] { return leaf.take(::getpid()); });
+    const test::IdleProcess beside([&] { return other.take(::getpid()); });
+    REQUIRE(process.ready());
+    REQUIRE(beside.ready());
+    CHECK(inventory::pids_use(open(scope, leaf)).value() == inventory::PidsUse{.used = Count{2}, .limit = Count{33}});
 }
 
 TEST_CASE("a cgroup without the controller holds nothing (root only, on cgroup v1)" *

@@ -24,6 +24,12 @@ public:
         directory_ = hierarchy() + place_.path;
         made_ = ::mkdir(directory_.c_str(), 0755) == 0;
     }
+    // One below another, which may hold no process then.
+    ScratchCgroup(const ScratchCgroup& parent, const std::string& name)
+        : place_(parent.place("/" + name)), directory_(parent.directory_ + "/" + name) {
+        parent.write("cgroup.subtree_control", "+" + place_.controller); // v1 needs no such thing
+        made_ = ::mkdir(directory_.c_str(), 0755) == 0;
+    }
     ScratchCgroup(const ScratchCgroup&) = delete;
     ScratchCgroup& operator=(const ScratchCgroup&) = delete;
     ~ScratchCgroup() { remove(); }
@@ -51,7 +57,7 @@ public:
         return ::stat(directory_.c_str(), &status) == 0 ? status.st_ino : 0;
     }
     [[nodiscard]] bool take(pid_t pid) const { return write("cgroup.procs", std::to_string(pid)); }
-    [[nodiscard]] bool write(const std::string& file, const std::string& value) const {
+    bool write(const std::string& file, const std::string& value) const {
         try {
             write_file(directory_ + "/" + file, value);
         } catch (const std::exception&) {

@@ -5,9 +5,11 @@
 #include "runtime/policy/config_file.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/namespace.h"
+#include "runtime/sys/random.h"
 
 #include <cerrno>
 #include <fmt/format.h>
+#include <limits>
 #include <memory>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,16 +37,19 @@ public:
         }
         const auto directory = begin == 0 ? "." : path.substr(0, begin);
         TRY_ASSIGN(target.directory_, sys::open_at(sys::working_directory, directory, O_RDONLY | O_DIRECTORY));
+        TRY(target.check());
         return target;
     }
 
     // As a whole: who reads it (node_exporter does at any moment) finds the old one or this. It is for everyone to
-    // read, and node_exporter is not root.
+    // read, and node_exporter is not root. No lock: whoever may open the directory could hold it for ever. Nor can
+    // anybody be in the way of a name that nobody foresees.
     [[nodiscard]] Result<void> replace(std::string_view text) const {
-        constexpr unsigned deadline_ms = 3000;
-        TRY(sys::lock_exclusively(directory_.borrow(), deadline_ms));
-        const auto temporary = sys::temporary_name(name_); // of which node_exporter takes no notice
-        auto written = write(temporary, text);
+        TRY_ASSIGN(const auto number, sys::random_below(std::numeric_limits<std::uint32_t>::max()));
+        const auto temporary = fmt::format(".bulkhead-{:08x}.tmp", number); // of which node_exporter takes no notice
+        TRY_ASSIGN(const auto file,
+                   sys::open_at(directory_.borrow(), temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, S_IRUSR));
+        auto written = write(file.borrow(), text);
         if (written) {
             written = sys::rename_at(directory_.borrow(), temporary, name_);
         }
@@ -55,16 +60,27 @@ public:
     }
 
 private:
-    // What has that name goes first, whatever it is: others may write to the directory.
-    [[nodiscard]] Result<void> write(const std::string& temporary, std::string_view text) const {
-        constexpr mode_t mode = S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH;
-        if (auto gone = sys::unlink_at(directory_.borrow(), temporary); !gone && gone.error().number != ENOENT) {
-            return gone;
+    // The rename would leave a regular file where a device or a pipe was, for everybody who uses that. In /dev, where
+    // symlinks are used as devices, nothing at all is replaced.
+    [[nodiscard]] Result<void> check() const {
+        TRY_ASSIGN(const auto directory, sys::status_of(directory_.borrow()));
+        const auto devices = sys::status_behind(sys::working_directory, "/dev");
+        if (devices && devices->device == directory.device && devices->inode == directory.inode) {
+            return fail(Code::malformed_input, "is in /dev, where nothing is replaced");
         }
-        TRY_ASSIGN(const auto file,
-                   sys::open_at(directory_.borrow(), temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, S_IRUSR));
-        TRY(sys::write_all(file.borrow(), text));
-        return sys::set_owner_and_mode(file.borrow(), ::geteuid(), ::getegid(), mode);
+        const auto there = sys::status_at(directory_.borrow(), name_);
+        if (!there) {
+            return there.error().number == ENOENT ? Result<void>{} : std::unexpected(there.error());
+        }
+        return S_ISREG(there->mode) || S_ISLNK(there->mode)
+                   ? Result<void>{}
+                   : fail(Code::malformed_input, "is neither a regular file nor a symlink, and is not replaced");
+    }
+
+    static Result<void> write(BorrowedFd file, std::string_view text) {
+        constexpr mode_t mode = S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH;
+        TRY(sys::write_all(file, text));
+        return sys::set_owner_and_mode(file, ::geteuid(), ::getegid(), mode);
     }
 
     UniqueFd directory_;
@@ -115,7 +131,8 @@ void add_metrics(CLI::App& app, const Options& options, int& status) {
         ->check(CLI::IsMember({"openmetrics", "prometheus"}))
         ->capture_default_str();
     command->add_option("--output-file", asked->file, "Replace this file as a whole, in place of standard output")
-        ->type_name("FILE");
+        ->type_name("FILE")
+        ->check([](const std::string& path) { return std::string(path.empty() ? "needs a path" : ""); });
     command->add_flag("--per-container", asked->per_container, "Of each container as well, with its names as labels");
     command->callback([&options, &status, asked] { status = run(options, *asked); });
 }

@@ -164,17 +164,56 @@ $(value bulkhead_starts_total)"
     expect_match '# EOF$' "$(<"$work/out/here.prom")"
 }
 
-@test "what others put in its place is not followed, and not waited for" {
+@test "what others put in its place is not followed, and they cannot hold it up" {
     mkdir -m 777 "$work/out"
     echo mine >"$work/mine"
-    ln -s "$work/mine" "$work/out/.bulkhead.prom.tmp"
     ln -s "$work/mine" "$work/out/bulkhead.prom"
+    exec 4<"$work/out"
+    setpriv --reuid=nobody --regid=nogroup --clear-groups flock --nonblock 4
     bulkhead metrics --output-file "$work/out/bulkhead.prom"
     expect_eq mine "$(<"$work/mine")"
     [[ -f $work/out/bulkhead.prom && ! -L $work/out/bulkhead.prom ]]
-    mkfifo "$work/out/.bulkhead.prom.tmp"
-    timeout 20 "$BULKHEAD" metrics --state-dir "$state_dir" --output-file "$work/out/bulkhead.prom"
     expect_eq bulkhead.prom "$(ls -A "$work/out")"
+}
+
+@test "the name that it is written by is another one each time" {
+    local names
+    names=$(for _ in 1 2 3; do
+        strace -e trace=renameat2 -o "$work/trace" "$BULKHEAD" --state-dir "$state_dir" metrics --output-file "$work/bulkhead.prom"
+        grep -oE '"\.bulkhead-[0-9a-f]{8}\.tmp"' "$work/trace"
+    done)
+    expect_eq 3 "$(sort -u <<<"$names" | wc -l)" "$names"
+}
+
+@test "what is no file is not replaced" {
+    mkdir "$work/out" "$work/out/directory"
+    mknod "$work/out/device" c 0 0 # the number of a whiteout: may be made everywhere, and leads to no device
+    mkfifo "$work/out/fifo"
+    (cd "$work/out" && /usr/bin/python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("socket")')
+    local name before
+    before=$(stat -c '%n %F %i' "$work/out"/*)
+    for name in device fifo socket directory; do
+        run timeout 20 "$BULKHEAD" --state-dir "$state_dir" metrics --output-file "$work/out/$name"
+        expect_eq "1 bulkhead: metrics: $work/out/$name: is neither a regular file nor a symlink, and is not replaced" "$status $output"
+    done
+    expect_eq "$before" "$(stat -c '%n %F %i' "$work/out"/*)"
+    expect_eq 4 "$(find "$work/out" -mindepth 1 | wc -l)"
+}
+
+@test "nothing is replaced in /dev, by whatever path" {
+    # A /dev of its own, which nobody else sees.
+    in_own_dev() { # ARG...
+        # shellcheck disable=SC2016 # for that shell
+        unshare --mount --propagation private sh -c 'mount -t tmpfs tmpfs /dev && cd / && ln -s elsewhere /dev/stdout && echo file >/dev/file || exit 99
+            "$@" 2>&1; echo "$? $(ls -A /dev | paste -sd " ") $(readlink /dev/stdout) $(cat /dev/file)"' \
+            sh "$BULKHEAD" --state-dir "$state_dir" metrics --output-file "$@"
+    }
+    local path
+    ln -s /dev "$work/dev"
+    for path in /dev/stdout /dev/file /dev/new dev/file "$work/dev/file"; do
+        expect_eq "bulkhead: metrics: $path: is in /dev, where nothing is replaced
+1 file stdout elsewhere file" "$(in_own_dev "$path")"
+    done
 }
 
 @test "where it cannot be written, the old file stays and the reason is told" {
@@ -189,4 +228,6 @@ $(value bulkhead_starts_total)"
     umount "$work/full"
     run bulkhead metrics --output-file "$work/"
     expect_eq "1 bulkhead: metrics: $work/: is no file's name" "$status $output"
+    run bulkhead metrics --output-file ''
+    expect_eq 2 "$status"
 }

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/measurement.h"
 
+#include "runtime/ledger/store.h"
+
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <limits>
+#include <map>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -70,6 +74,11 @@ constexpr std::array<Resource, 5> resources{{{"shm", true, &shm_of},
                                              {"disk_inodes", false, &inodes_of},
                                              {"pids", false, &pids_of}}};
 
+// Limits are anything up to the largest number: a sum that is too large is that, and not a small one.
+void add_up(std::uint64_t& sum, std::uint64_t number) {
+    sum += std::min(number, std::numeric_limits<std::uint64_t>::max() - sum);
+}
+
 struct Sum {
     std::string_view resource;
     bool bytes = true;
@@ -79,9 +88,9 @@ struct Sum {
     double fullest = 0;
 
     void add(const Use& use) {
-        used += use.used;
+        add_up(used, use.used);
         if (use.limit) {
-            limit += *use.limit;
+            add_up(limit, *use.limit);
             ++limited;
             // A limit of 0 is one that is reached.
             const auto ratio = *use.limit == 0 ? 1.0 : static_cast<double>(use.used) / static_cast<double>(*use.limit);
@@ -243,9 +252,29 @@ void add_counters(std::vector<MetricFamily>& metrics, const ledger::Counters& co
     metrics.push_back(std::move(releases));
 }
 
-Sample of_container(const Container& container, std::string_view resource, std::uint64_t value) {
+// Two engines may use one id: those containers' bundles, as in the names of their receipts. Of all others none, which
+// makes no other series where an engine has them elsewhere.
+class BundleLabels {
+public:
+    explicit BundleLabels(const std::vector<Container>& containers) {
+        for (const auto& container : containers) {
+            ++containers_[container.id];
+        }
+    }
+
+    [[nodiscard]] std::string of(const Container& container) const {
+        return containers_.at(container.id) > 1 ? fmt::format("{:x}", ledger::short_hash(container.bundle)) : "";
+    }
+
+private:
+    std::map<std::string_view, std::size_t> containers_; // by id
+};
+
+Sample of_container(const Container& container, std::string_view bundle, std::string_view resource,
+                    std::uint64_t value) {
     const auto& identity = container.identity;
     return {.labels = {{"id", container.id},
+                       {"bundle", std::string(bundle)},
                        {"namespace", identity.kubernetes_namespace.value_or("")},
                        {"pod", identity.pod.value_or("")},
                        {"container", identity.name.value_or("")},
@@ -258,16 +287,18 @@ void add_containers(std::vector<MetricFamily>& metrics, const std::vector<Contai
     auto limit_bytes = family_of("bulkhead_container_limit_bytes", "bytes", "What it may hold, if that is limited.");
     auto used_objects = family_of("bulkhead_container_used_objects", "objects", "Inodes, or processes and threads.");
     auto limit_objects = family_of("bulkhead_container_limit_objects", "objects", "How many it may have, if limited.");
+    const BundleLabels bundles(containers);
     for (const auto& container : containers) {
+        const auto bundle = bundles.of(container);
         for (const auto& resource : resources) {
             const auto use = resource.of(container);
             if (use) {
                 (resource.bytes ? used_bytes : used_objects)
-                    .samples.push_back(of_container(container, resource.name, use->used));
+                    .samples.push_back(of_container(container, bundle, resource.name, use->used));
             }
             if (use && use->limit) {
                 (resource.bytes ? limit_bytes : limit_objects)
-                    .samples.push_back(of_container(container, resource.name, *use->limit));
+                    .samples.push_back(of_container(container, bundle, resource.name, *use->limit));
             }
         }
     }

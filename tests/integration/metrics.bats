@@ -58,8 +58,8 @@ for family in text_string_to_metric_families(sys.stdin.read()):
     expect_eq 0 "$(value bulkhead_problems)"
     expect_empty "$(grep '"a"' <<<"$metrics")" "a container by name"
     measure --per-container
-    expect_eq $((4 * MiB)) "$(value 'bulkhead_container_used_bytes{id="a",namespace="",pod="",container="",resource="shm"}')"
-    expect_eq 20 "$(value 'bulkhead_container_limit_objects{id="b",namespace="",pod="",container="",resource="pids"}')"
+    expect_eq $((4 * MiB)) "$(value 'bulkhead_container_used_bytes{id="a",bundle="",namespace="",pod="",container="",resource="shm"}')"
+    expect_eq 20 "$(value 'bulkhead_container_limit_objects{id="b",bundle="",namespace="",pod="",container="",resource="pids"}')"
     kill -KILL "$(container_pid)"
     wait_until 5 process_is_gone "$(container_pid)"
     measure
@@ -118,6 +118,19 @@ $(value bulkhead_starts_total)"
     run_openmetrics_parser < <(bulkhead metrics --per-container --format openmetrics)
     expect_eq 0 "$status" "$output"
     expect_match 'gauge bulkhead_container_used_bytes bytes 2' "$output"
+}
+
+@test "two containers with one id are two, each with its bundle's hash" {
+    bundle_asking a
+    container_start
+    local receipt=$state_dir/containers/a/other.json
+    (umask 077 && jq '.bundle = "/other"' "$state_dir"/containers/a/*.json >"$work/other")
+    mv "$work/other" "$receipt"
+    measure --per-container
+    expect_eq 2 "$(grep -cE '^bulkhead_container_limit_objects\{id="a",bundle="[0-9a-f]+",.*resource="pids"\} 20$' <<<"$metrics")" "$metrics"
+    expect_empty "$(grep -v '^#' <<<"$metrics" | sed 's/ [^ ]*$//' | sort | uniq -d)" "a series that is there twice"
+    expect_match "bundle=\"$(basename "$(find "$state_dir/containers/a" -name '*.json' ! -name other.json)" .json)\"" "$metrics"
+    rm "$receipt"
 }
 
 @test "promtool finds nothing to say of the other format" {

@@ -2,6 +2,7 @@
 #include "runtime/cli/measurement.h"
 
 #include <doctest/doctest.h>
+#include <limits>
 #include <map>
 
 using namespace bulkhead;
@@ -99,6 +100,23 @@ TEST_CASE("sums, and the one that is the fullest") {
     CHECK(samples.at("bulkhead_limited resource=segments") == "1");
 }
 
+TEST_CASE("a sum that is too large is the largest number, and not a small one") {
+    constexpr auto largest = std::numeric_limits<std::uint64_t>::max();
+    Measurement measurement;
+    auto& containers = measurement.inventory.containers;
+    containers = {container("a"), container("b"), container("c")};
+    containers[0].pids = pids(1, largest - 1);
+    containers[1].pids = pids(largest - 3, 1);
+    containers[2].pids = pids(2, std::nullopt);
+    auto samples = samples_of(measurement);
+    CHECK(samples.at("bulkhead_used_objects resource=pids") == std::to_string(largest));
+    CHECK(samples.at("bulkhead_limit_objects resource=pids") == std::to_string(largest));
+    containers[2].pids = pids(3, 1);
+    samples = samples_of(measurement);
+    CHECK(samples.at("bulkhead_used_objects resource=pids") == std::to_string(largest));
+    CHECK(samples.at("bulkhead_limit_objects resource=pids") == std::to_string(largest));
+}
+
 TEST_CASE("one /dev/shm is counted once, and neither the host's nor a segment") {
     Measurement measurement;
     auto& containers = measurement.inventory.containers;
@@ -161,11 +179,33 @@ TEST_CASE("of each container only if asked, with its names") {
     one.pids = pids(3, 5);
     one.shm = shm(1, 64, 50);
     one.shm->limit.reset();
-    const std::string names = " id=a namespace=prod pod=web-1 container=web resource=";
+    const std::string names = " id=a bundle= namespace=prod pod=web-1 container=web resource=";
     CHECK(!samples_of(measurement).contains("bulkhead_container_used_objects" + names + "pids"));
     const auto samples = samples_of(measurement, Detail::containers);
     CHECK(samples.at("bulkhead_container_used_objects" + names + "pids") == "3");
     CHECK(samples.at("bulkhead_container_limit_objects" + names + "pids") == "5");
     CHECK(samples.at("bulkhead_container_used_bytes" + names + "shm") == std::to_string(mebibyte));
     CHECK(!samples.contains("bulkhead_container_limit_bytes" + names + "shm"));
+}
+
+TEST_CASE("containers of two engines with one id are told apart by their bundles, and no others") {
+    Measurement measurement;
+    auto& containers = measurement.inventory.containers;
+    containers = {container("web"), container("web"), container("db")};
+    containers[0].bundle = "foobar"; // whose hash is known
+    containers[1].bundle = "/run/other";
+    containers[2].bundle = "/run/db";
+    for (auto& one : containers) {
+        one.pids = pids(3, 5);
+    }
+    const auto samples = samples_of(measurement, Detail::containers); // each is there once
+    const auto name = [](const std::string& labels) {
+        return "bulkhead_container_used_objects " + labels + " namespace= pod= container= resource=pids";
+    };
+    CHECK(samples.contains(name("id=web bundle=85944171f73967e8")));
+    CHECK(!samples.contains(name("id=web bundle=")));
+    CHECK(samples.contains(name("id=db bundle=")));
+    CHECK(std::ranges::count_if(samples, [](const auto& sample) {
+              return sample.first.starts_with("bulkhead_container_used_objects id=web ");
+          }) == 2);
 }

@@ -5,11 +5,11 @@
 #include "runtime/base/unified_diff.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/output.h"
+#include "runtime/cli/path_option.h"
 #include "runtime/engines/engine_config.h"
 #include "runtime/ledger/disk_records.h"
 #include "runtime/policy/config_file.h"
 
-#include <filesystem>
 #include <fmt/format.h>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -130,11 +130,6 @@ int run(const Options& options, Asked& asked) {
     return done;
 }
 
-std::string absolute(const std::string& path) {
-    return path.empty() ? throw CLI::ValidationError("needs a path")
-                        : std::filesystem::absolute(path).lexically_normal().string();
-}
-
 } // namespace
 
 void add_configure(CLI::App& app, const Options& options, int& status) {
@@ -149,7 +144,7 @@ void add_configure(CLI::App& app, const Options& options, int& status) {
     command->add_flag("--remove", asked->request.remove, "Take it out again")->excludes("--default");
     command->add_option("--engine-config", asked->request.main, "The engine's main config, where it is another one")
         ->type_name("FILE")
-        ->transform(absolute);
+        ->transform(absolute_path);
     command->callback([&options, &status, asked] { status = run(options, *asked); });
 }
 

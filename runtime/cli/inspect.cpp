@@ -4,6 +4,7 @@
 #include "runtime/cli/inventory_output.h"
 #include "runtime/cli/node.h"
 #include "runtime/cli/output.h"
+#include "runtime/cli/path_option.h"
 #include "runtime/ledger/store.h"
 
 #include <algorithm>
@@ -84,7 +85,8 @@ void add_inspect(CLI::App& app, const Options& options, int& status) {
     const auto asked = std::make_shared<Asked>();
     command->add_option("id", asked->id, "Its id, or the beginning of it")->type_name("ID")->required();
     command->add_option("--bundle", asked->bundle, "Its bundle, where several containers have that id")
-        ->type_name("DIR");
+        ->type_name("DIR")
+        ->transform(absolute_path);
     command->callback([&options, &status, asked] { status = run(options, *asked); });
 }
 

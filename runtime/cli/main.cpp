@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/command.h"
 #include "runtime/cli/completion.h"
+#include "runtime/cli/path_option.h"
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <cstdio>
 #include <exception>
-#include <filesystem>
 #include <fmt/format.h>
 #include <iostream>
 #include <string>
@@ -17,24 +17,16 @@ namespace {
 
 constexpr int usage_error = 2;
 
-// A command may enter another mount namespace, and has another working directory then.
-std::string absolute(const std::string& path) {
-    if (path.empty()) {
-        throw CLI::ValidationError("needs a path");
-    }
-    return std::filesystem::absolute(path).lexically_normal().string();
-}
-
 void add_global_options(CLI::App& app, bulkhead::cli::Options& options) {
     app.require_subcommand(1);
     app.fallthrough(); // they may follow the command
     app.add_option("--config", options.config, "The node config")
         ->type_name("FILE")
-        ->transform(absolute)
+        ->transform(bulkhead::cli::absolute_path)
         ->capture_default_str();
     app.add_option("--state-dir", options.state_dir, "Where receipts are")
         ->type_name("DIR")
-        ->transform(absolute)
+        ->transform(bulkhead::cli::absolute_path)
         ->capture_default_str();
     app.add_option("-o,--output", options.output, "How to print")
         ->check(CLI::IsMember({"table", "json"}))

@@ -4,6 +4,7 @@
 #include "runtime/base/line.h"
 #include "runtime/sys/namespace.h"
 
+#include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <unistd.h>
@@ -34,14 +35,23 @@ int fail_command(const char* command, const Error& error) {
     return something_wrong;
 }
 
+namespace {
+// Runtimes write a bundle's path as they were given it, "/a//b" and "/a/./b" too, and people with a slash behind it.
+std::string normal(const std::string& bundle) {
+    const auto path = std::filesystem::path(bundle).lexically_normal();
+    return (path.has_filename() ? path : path.parent_path()).string();
+}
+} // namespace
+
 Result<const Container*> find_container(const Inventory& inventory, const std::string& id, const std::string& bundle,
                                         std::vector<const Container*>& candidates) {
     candidates.clear();
+    const auto normal_bundle = normal(bundle);
     bool exact = false;
     for (const auto& container : inventory.containers) {
         const bool is_it = container.id == id;
-        if (id.empty() || !container.id.starts_with(id) || (!bundle.empty() && container.bundle != bundle) ||
-            (exact && !is_it)) {
+        if (id.empty() || !container.id.starts_with(id) ||
+            (!bundle.empty() && normal(container.bundle) != normal_bundle) || (exact && !is_it)) {
             continue;
         }
         if (is_it && !exact) { // then those that only begin with it are not meant

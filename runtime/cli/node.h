@@ -23,7 +23,7 @@ void print_problems(const inventory::Inventory& inventory, const char* command);
 int fail_command(const char* command, const Error& error);
 
 // The container whose id is `id`, or begins with it where no other's does; of several with one id (of two engines) the
-// one with that `bundle`, if it is not empty. Code::busy where there are several: `candidates` are they.
+// one with that `bundle`, absolute, if it is not empty. Code::busy where there are several: `candidates` are they.
 [[nodiscard]] Result<const inventory::Container*> find_container(const inventory::Inventory& inventory,
                                                                  const std::string& id, const std::string& bundle,
                                                                  std::vector<const inventory::Container*>& candidates);

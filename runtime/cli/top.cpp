@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <ctime>
 #include <fmt/chrono.h>
 #include <memory>
@@ -120,7 +121,12 @@ void add_top(CLI::App& app, const Options& options, int& status) {
         ->type_name("SECONDS")
         ->check(CLI::Range(shortest_delay, longest_delay))
         ->capture_default_str();
-    command->callback([&options, &status, delay] { status = run(options, *delay); });
+    command->callback([&options, &status, delay] {
+        if (std::isnan(*delay)) { // which is neither below a range nor above it
+            throw CLI::ValidationError("--delay", "needs a number");
+        }
+        status = run(options, *delay);
+    });
 }
 
 } // namespace bulkhead::cli

@@ -157,6 +157,11 @@ kill_alone() { # its poststop is never run
     abd2  .*/bundles/abd2$' inspect ab
     refused '^bulkhead: inspect: no container "abe" has a receipt here$' inspect abe
     refused '^bulkhead: inspect: no container "abc" has a receipt here$' inspect abc --bundle /elsewhere
+    local path
+    cd "$work/bundles"
+    for path in "$work/bundles/abc1" "$work/bundles/abc1/" ./abc1 abc1/ abd2/../abc1; do
+        expect_eq abc1 "$(bulkhead inspect abc1 --bundle "$path" -o json | jq --raw-output .container.id)" "$path"
+    done
     run bulkhead inspect
     expect_eq 2 "$status"
 }
@@ -245,7 +250,8 @@ last refusal, at createRuntime: bulkhead: a: io.bulkhead.shm-size="512m": ' insp
 
 @test "wrong usage" {
     local command
-    for command in 'segment' 'segment mv x' 'segment rm' 'list x' 'list -o yaml' 'top -d 0' 'top -d x' 'inspect a b'; do
+    for command in 'segment' 'segment mv x' 'segment rm' 'list x' 'list -o yaml' 'top -d 0' 'top -d x' 'top -d nan' 'top -d -nan' 'top -d inf' \
+        'inspect a b' 'inspect a --bundle='; do
         # shellcheck disable=SC2086 # words
         run bulkhead $command
         expect_eq 2 "$status" "bulkhead $command"

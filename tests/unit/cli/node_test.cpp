@@ -47,6 +47,11 @@ TEST_CASE("two engines may use one id") {
     const auto inventory = with({{"web1", "/0"}, {"web", "/1"}, {"web", "/2"}});
     CHECK(find(inventory, "web") == "\"web\" is the id of several containers; say which with --bundle 2");
     CHECK(find(inventory, "web", "/2") == "web /2");
+    CHECK(find(inventory, "web", "/2/") == "web /2");
+    CHECK(find(inventory, "web", "/./x/..//2//") == "web /2");
+    CHECK(find(with({{"a", "/x/./1"}, {"a", "/x//2"}}), "a", "/x/2") == "a /x//2"); // as the runtime was given it
+    CHECK(find(with({{"a", "/"}}), "a", "/") == "a /");
+    CHECK(find(inventory, "web", "/") == "no container \"web\" has a receipt here 0");
 }
 
 TEST_CASE("a segment is found by its name, or by its scope and name") {

@@ -27,20 +27,29 @@ std::unexpected<Error> malformed(const std::string& name) {
                                     "in it)");
 }
 
+// What a file said: null where it was not there. Anything else taken for null would have --remove delete the file.
+bool is_text(const ordered_json& file, const char* key) {
+    return file.contains(key) && (file[key].is_string() || file[key].is_null());
+}
+
+bool is_record(const ordered_json& file) {
+    return file.is_object() && file.contains("path") && file["path"].is_string() && is_text(file, "before") &&
+           is_text(file, "after") && file.value("madeDirectory", ordered_json(false)).is_boolean();
+}
+
 std::optional<std::string> text_of(const ordered_json& json) {
     return json.is_string() ? std::optional(json.get<std::string>()) : std::nullopt;
 }
 
 Result<std::vector<Record>> parse(const std::string& text, const std::string& name) {
     const auto json = ordered_json::parse(text, nullptr, false);
-    if (!json.is_object() || json.value("formatVersion", 0) != format_version || !json.contains("files") ||
+    if (!json.is_object() || json.value("formatVersion", ordered_json()) != format_version || !json.contains("files") ||
         !json["files"].is_array()) {
         return malformed(name);
     }
     std::vector<Record> records;
     for (const auto& file : json["files"]) {
-        if (!file.is_object() || !file.contains("path") || !file["path"].is_string() || !file.contains("before") ||
-            !file.contains("after")) {
+        if (!is_record(file)) {
             return malformed(name);
         }
         records.push_back({.path = file["path"].get<std::string>(),

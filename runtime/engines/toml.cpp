@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/engines/toml.h"
 
+#include "runtime/engines/toml_limits.h"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -17,13 +19,18 @@ namespace bulkhead::engines {
 
 namespace {
 
-// Turns the library's lines and columns, which are code points, into bytes.
+// Turns the library's lines and columns, which are code points, into bytes: a line may be as long as the text.
 class Places {
 public:
-    explicit Places(std::string_view text) : text_(text) {
-        lines_.push_back(text.starts_with("\xEF\xBB\xBF") ? 3 : 0); // a byte order mark is no column
-        for (auto end = text.find('\n'); end != std::string_view::npos; end = text.find('\n', end + 1)) {
-            lines_.push_back(end + 1);
+    explicit Places(std::string_view text) : size_(text.size()) {
+        lines_.push_back(text.starts_with("\xEF\xBB\xBF") ? 1 : 0); // a byte order mark is no column
+        for (std::size_t at = 0; at < text.size(); ++at) {
+            if ((static_cast<unsigned char>(text[at]) & 0xC0U) != 0x80U) {
+                points_.push_back(at);
+            }
+            if (text[at] == '\n') {
+                lines_.push_back(points_.size());
+            }
         }
     }
 
@@ -34,19 +41,15 @@ public:
 private:
     [[nodiscard]] std::size_t byte(const toml::source_position& position) const {
         if (position.line == 0 || position.line > lines_.size()) {
-            return text_.size();
+            return size_;
         }
-        auto at = lines_[position.line - 1];
-        for (auto column = position.column; column > 1 && at < text_.size(); --column) {
-            do {
-                ++at;
-            } while (at < text_.size() && (static_cast<unsigned char>(text_[at]) & 0xC0U) == 0x80U);
-        }
-        return at;
+        const auto point = lines_[position.line - 1] + std::max<std::size_t>(position.column, 1) - 1;
+        return point < points_.size() ? points_[point] : size_;
     }
 
-    std::string_view text_;
-    std::vector<std::size_t> lines_;
+    std::size_t size_;
+    std::vector<std::size_t> points_; // the byte that each code point begins at
+    std::vector<std::size_t> lines_;  // the code point that each line begins with
 };
 
 class Reader {
@@ -232,6 +235,7 @@ bool Toml::operator==(const Toml& other) const {
 }
 
 Result<Toml> parse_toml(std::string_view text) {
+    TRY(require_modest_toml(text));
     const auto parsed = toml::parse(text);
     if (!parsed) {
         const auto& error = parsed.error();

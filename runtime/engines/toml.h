@@ -72,7 +72,7 @@ struct TomlMember {
     bool operator==(const TomlMember& other) const { return key == other.key && value == other.value; }
 };
 
-// Code::bad_config with the line and what is wrong there.
+// Code::bad_config with the line and what is wrong there; more than require_modest_toml() lets through is wrong, too.
 [[nodiscard]] Result<Toml> parse_toml(std::string_view text);
 
 // A value as TOML writes it, on one line; a key in quotes where it needs them; a path of keys with dots.

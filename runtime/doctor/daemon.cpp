@@ -3,6 +3,7 @@
 
 #include "runtime/doctor/program.h"
 #include "runtime/doctor/runtimes.h"
+#include "runtime/engines/daemon.h"
 #include "runtime/sys/process.h"
 
 #include <algorithm>
@@ -13,25 +14,6 @@ namespace {
 
 using engines::Engine;
 using engines::EngineConfig;
-
-// What has another pid namespace than PID 1 is in a container, and may call itself anything.
-bool is_the_nodes(const sys::Process& process) {
-    const auto first = sys::Process::open(1);
-    const auto of_node = first ? first->pid_namespace() : std::unexpected(first.error());
-    const auto own = process.pid_namespace();
-    return of_node && own && of_node->inode == own->inode;
-}
-
-std::vector<sys::Process> processes_called(std::string_view name) {
-    std::vector<sys::Process> found;
-    for (const auto number : sys::all_processes().value_or(std::vector<pid_t>())) {
-        auto process = sys::Process::open(number);
-        if (process && !process->dead() && process->name().value_or("") == name && is_the_nodes(*process)) {
-            found.push_back(*std::move(process));
-        }
-    }
-    return found;
-}
 
 std::string config_in(const std::vector<std::string>& words) {
     for (std::size_t i = 1; i < words.size(); ++i) {
@@ -101,16 +83,14 @@ Finding judge_docker(const EngineConfig& config, const Daemon& daemon) {
 
 } // namespace
 
-bool runs(std::string_view name) { return !processes_called(name).empty(); }
-
-std::string_view program_name(Engine engine) { return engine == Engine::docker ? "dockerd" : name_of(engine); }
+bool runs(std::string_view name) { return !engines::nodes_processes(name).empty(); }
 
 std::optional<Daemon> find_daemon(Engine engine) {
     std::optional<Daemon> other;
     if (engine == Engine::podman) {
         return other;
     }
-    for (const auto& process : processes_called(program_name(engine))) {
+    for (const auto& process : engines::nodes_processes(engines::program_name(engine))) {
         Daemon daemon{.process = process.identity(),
                       .config = config_in(process.command_line().value_or(std::vector<std::string>()))};
         if (daemon.config.empty() || daemon.config == engines::main_config_of(engine)) {
@@ -125,7 +105,7 @@ std::optional<Daemon> find_daemon(Engine engine) {
 
 void check_daemon(Section& section, const EngineConfig& config, const std::optional<Daemon>& daemon) {
     if (!daemon) {
-        section.add("daemon", std::string(program_name(config.engine)), skipped("does not run"));
+        section.add("daemon", std::string(engines::program_name(config.engine)), skipped("does not run"));
         return;
     }
     const auto looked = "process " + std::to_string(daemon->process.pid);

@@ -19,15 +19,12 @@ struct Daemon {
     std::string config; // that its command line names; empty: none
 };
 
-// Whether a process of that name runs outside of containers.
+// Whether root runs a process of that name, outside of containers.
 [[nodiscard]] bool runs(std::string_view name);
 
 // The daemon of `engine` that reads its usual config, else one that was started with another, but for docker's own
 // containerd. nullopt: none runs, or the engine has none.
 [[nodiscard]] std::optional<Daemon> find_daemon(engines::Engine engine);
-
-// The program that an engine's containers are started by: "dockerd".
-[[nodiscard]] std::string_view program_name(engines::Engine engine);
 
 // "daemon": whether what runs knows of the shim, where the config has it.
 void check_daemon(Section& section, const engines::EngineConfig& config, const std::optional<Daemon>& daemon);

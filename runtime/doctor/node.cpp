@@ -2,6 +2,7 @@
 #include "runtime/doctor/node.h"
 
 #include "runtime/doctor/program.h"
+#include "runtime/engines/daemon.h"
 
 #include <algorithm>
 
@@ -12,7 +13,7 @@ namespace {
 PresentEngine look_at(engines::Engine engine, bool asked_for) {
     PresentEngine present;
     present.engine = engine;
-    present.program = find_program(program_name(engine)).value_or("");
+    present.program = find_program(engines::program_name(engine)).value_or("");
     present.asked_for = asked_for;
     present.daemon = find_daemon(engine);
     if (present.installed()) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What plans are told of this machine.
 #include "runtime/engines/config_text.h"
+#include "runtime/engines/daemon.h"
 #include "runtime/engines/plan.h"
 #include "runtime/shim/real_runtime.h"
 #include "runtime/sys/file.h"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <sys/stat.h>
 
 namespace bulkhead::engines {
@@ -52,57 +52,21 @@ std::vector<std::string> foreign_containerds() {
     return found;
 }
 
-std::string_view daemon_of(Engine engine) {
-    switch (engine) {
-    case Engine::crio:
-        return "crio";
-    case Engine::containerd:
-        return "containerd";
-    case Engine::docker:
-        return "dockerd";
-    case Engine::podman:
-        break; // it has none
-    }
-    return "";
-}
-
 bool is_installed(Engine engine) {
-    const auto name = engine == Engine::podman ? "podman" : daemon_of(engine);
+    const auto name = program_name(engine);
     return std::ranges::any_of(
         std::array{"/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/"},
         [&](const char* place) { return program_at(std::string(place).append(name)).has_value(); });
 }
 
-std::vector<std::string> words_of(const std::string& command_line) {
-    std::vector<std::string> words;
-    for (std::size_t at = 0; at < command_line.size();) {
-        words.emplace_back(command_line.c_str() + at);
-        at += words.back().size() + 1;
-    }
-    return words;
-}
-
-// Of those in a container (a node of "kind", for one) the config is another machine's.
-bool is_in_a_container(const std::string& process) {
-    const auto own = sys::status_behind(sys::working_directory, "/proc/1/ns/pid");
-    const auto its = sys::status_behind(sys::working_directory, process + "/ns/pid");
-    return !own || !its || own->inode != its->inode;
-}
-
 std::vector<Daemon> daemons_of(Engine engine) {
-    const auto name = daemon_of(engine);
-    const auto is_number = [](const std::string& entry) {
-        return entry.find_first_not_of("0123456789") == std::string::npos;
-    };
-    const auto processes = name.empty() ? Result<std::vector<std::string>>() : files_in("/proc", is_number);
     std::vector<Daemon> daemons;
-    for (const auto& process : processes ? *processes : std::vector<std::string>()) {
-        if (read_or_nothing(process + "/comm") != std::string(name) + "\n" || is_in_a_container(process)) {
-            continue;
-        }
-        Daemon daemon{.pid = 0, .arguments = words_of(read_or_nothing(process + "/cmdline"))};
-        const auto number = process.substr(process.rfind('/') + 1);
-        std::from_chars(number.data(), number.data() + number.size(), daemon.pid);
+    if (engine == Engine::podman) {
+        return daemons; // it has none
+    }
+    for (const auto& process : nodes_processes(program_name(engine))) {
+        Daemon daemon{.pid = process.identity().pid,
+                      .arguments = process.command_line().value_or(std::vector<std::string>())};
         // The one that dockerd starts for itself is nobody's to configure.
         const bool of_dockerd = std::ranges::any_of(daemon.arguments, [](const std::string& word) {
             return word.find("/docker/containerd/") != std::string::npos;

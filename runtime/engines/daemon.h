@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemons among the node's processes.
+#pragma once
+
+#include "runtime/engines/engine.h"
+#include "runtime/sys/procfs.h"
+
+#include <string_view>
+#include <vector>
+
+namespace bulkhead::engines {
+
+// The program that an engine's containers are started by: "dockerd".
+[[nodiscard]] std::string_view program_name(Engine engine);
+
+// Those of that name that are root's and outside of containers. Any user's process, and one in a container, may call
+// itself anything and name any config: it is not listened to.
+[[nodiscard]] std::vector<sys::Process> nodes_processes(std::string_view name);
+
+} // namespace bulkhead::engines

@@ -87,6 +87,8 @@ Result<bool> make_directory(const std::string& path) {
     TRY(make_directory(parent_of(path)));
     TRY(open_roots_directory(parent_of(path)));
     TRY(sys::make_directory_at(sys::working_directory, path, mode));
+    TRY_ASSIGN(const auto made, open_roots_directory(path));
+    TRY(sys::set_owner_and_mode(made.borrow(), 0, 0, mode)); // whatever the operator's umask is
     return true;
 }
 

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/engines/config_file.h"
+
+#include "support/child.h"
+#include "support/temporary_directory.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace bulkhead;
+
+// Else the engine's own users, rootless podman's for one, could not read what is in them.
+TEST_CASE("directories that are made can be read by all, whatever the umask is (root only)" *
+          doctest::skip(geteuid() != 0)) {
+    const test::TemporaryDirectory directory;
+    const auto path = directory.path("containers/containers.conf.d/50-bulkhead.conf");
+    CHECK(test::in_child([&](test::Findings& findings) {
+              ::umask(077);
+              const auto written = engines::write_config(path, "x");
+              findings.expect(written && *written, "not written");
+          }) == "");
+    struct stat status{};
+    for (const auto* const made : {"containers", "containers/containers.conf.d"}) {
+        CAPTURE(made);
+        REQUIRE(::stat(directory.path(made).c_str(), &status) == 0);
+        CHECK((status.st_mode & 07777) == 0755);
+    }
+    REQUIRE(::stat(path.c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0644);
+}

@@ -71,20 +71,12 @@ std::vector<Bundle> bundles_of(const Node& node) {
     return bundles;
 }
 
-// All that a container whose process is in that cgroup may be called: engines name cgroups ID or PREFIX-ID, with
-// systemd as a scope.
-void add_names(std::set<std::string>& names, std::string_view cgroups) {
-    while (!cgroups.empty()) {
-        auto part = cgroups.substr(0, cgroups.find_first_of("/\n"));
-        cgroups.remove_prefix(std::min(cgroups.size(), part.size() + 1));
-        if (part.ends_with(".scope")) {
-            part.remove_suffix(std::string_view(".scope").size());
-        }
-        names.emplace(part);
-        for (auto dash = part.find('-'); dash != std::string_view::npos; dash = part.find('-', dash + 1)) {
-            names.emplace(part.substr(dash + 1));
-        }
+Ids ids_of(const std::vector<Bundle>& bundles) {
+    Ids ids;
+    for (const auto& bundle : bundles) {
+        ids.insert(bundle.id);
     }
+    return ids;
 }
 
 struct Bare {
@@ -96,7 +88,8 @@ struct Bare {
 class Processes {
 public:
     // `guarded`: the containers' ids by the inodes of their pid namespaces.
-    explicit Processes(const std::map<ino_t, std::string>& guarded) {
+    // `ids`: those that has_one_of() is asked about.
+    Processes(Ids ids, const std::map<ino_t, std::string>& guarded) : ids_(std::move(ids)) {
         for (const auto number : sys::all_processes().value_or(std::vector<pid_t>())) {
             if (const auto process = sys::Process::open(number); process && !process->dead()) {
                 look_at(*process, guarded);
@@ -104,13 +97,13 @@ public:
         }
     }
 
-    [[nodiscard]] bool has_one_of(const std::string& container) const { return names_.contains(container); }
+    [[nodiscard]] bool has_one_of(const std::string& container) const { return running_.contains(container); }
     // In the pid namespace of a guarded container, and without any filter.
     [[nodiscard]] const std::vector<Bare>& bare() const { return bare_; }
 
 private:
     void look_at(const sys::Process& process, const std::map<ino_t, std::string>& guarded) {
-        add_names(names_, process.cgroup().value_or(""));
+        add_named(running_, ids_, process.cgroup().value_or(""));
         const auto space = process.pid_namespace();
         const auto container = space ? guarded.find(space->inode) : guarded.end();
         if (container != guarded.end() && process.seccomp_filters().value_or(1) == 0) {
@@ -118,7 +111,8 @@ private:
         }
     }
 
-    std::set<std::string> names_;
+    Ids ids_;
+    Ids running_;
     std::vector<Bare> bare_;
 };
 
@@ -151,7 +145,7 @@ struct Unlimited {
     std::size_t looked = 0;
 };
 
-Unlimited without_receipt(const Node& node, const Inventory& inventory, const Processes& processes) {
+Unlimited without_receipt(const std::vector<Bundle>& bundles, const Inventory& inventory, const Processes& processes) {
     Unlimited unlimited;
     std::set<std::string> known;
     for (const auto& container : inventory.containers) {
@@ -162,7 +156,7 @@ Unlimited without_receipt(const Node& node, const Inventory& inventory, const Pr
     for (const auto& problem : inventory.problems) {
         known.insert(last_part(problem.name)); // "containers/ID"
     }
-    for (const auto& [id, directory] : bundles_of(node)) {
+    for (const auto& [id, directory] : bundles) {
         const auto spec = processes.has_one_of(id) ? oci::read_spec(directory) : fail(Code::system, "does not run");
         const auto engine = spec ? oci::identify_engine(*spec, id, directory) : std::unexpected(spec.error());
         unlimited.looked += spec ? 1U : 0U;
@@ -230,6 +224,25 @@ Finding judge_guard(const Processes& processes) {
 
 } // namespace
 
+void add_named(Ids& found, const Ids& ids, std::string_view cgroups) {
+    const auto look_up = [&](std::string_view name) {
+        if (const auto id = ids.find(name); id != ids.end()) {
+            found.insert(*id);
+        }
+    };
+    while (!cgroups.empty()) {
+        auto part = cgroups.substr(0, cgroups.find_first_of("/\n"));
+        cgroups.remove_prefix(std::min(cgroups.size(), part.size() + 1));
+        if (part.ends_with(".scope")) {
+            part.remove_suffix(std::string_view(".scope").size());
+        }
+        look_up(part);
+        for (auto dash = part.find('-'); dash != std::string_view::npos; dash = part.find('-', dash + 1)) {
+            look_up(part.substr(dash + 1));
+        }
+    }
+}
+
 void check_live(Section& section, const Node& node) {
     const auto inventory = inventory::take_inventory(node.question.state_dir);
     const auto place = node.question.state_dir + "/containers";
@@ -237,8 +250,9 @@ void check_live(Section& section, const Node& node) {
         section.add("receipts", place, skipped(inventory.error().what));
         return;
     }
-    const Processes processes(guarded_namespaces(*inventory));
-    const auto unlimited = without_receipt(node, *inventory, processes);
+    const auto bundles = bundles_of(node);
+    const Processes processes(ids_of(bundles), guarded_namespaces(*inventory));
+    const auto unlimited = without_receipt(bundles, *inventory, processes);
     const auto receipts = std::to_string(inventory->containers.size()) + " receipts";
     const auto running = std::to_string(unlimited.looked) + " running containers of podman, CRI-O and containerd";
     section.add("receipts", place + ": " + receipts, judge_receipts(*inventory));

@@ -5,7 +5,19 @@
 #include "runtime/doctor/check.h"
 #include "runtime/doctor/node.h"
 
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+
 namespace bulkhead::doctor {
+
+using Ids = std::set<std::string, std::less<>>;
+
+// Adds to `found` those of `ids` that a container may have whose process is in these cgroups (the text of
+// /proc/PID/cgroup): engines name cgroups ID or PREFIX-ID, with systemd as a scope. Any user may nest cgroups of his
+// own and name them as he likes; nothing else of them is kept.
+void add_named(Ids& found, const Ids& ids, std::string_view cgroups);
 
 // "receipts", "live-limits", "live-defaults", "live-disk" and "live-guard".
 void check_live(Section& section, const Node& node);

@@ -105,16 +105,26 @@ Finding judge_default(const PresentEngine& engine) {
                    configure(engine.engine, " --default"));
 }
 
-Finding judge_others(const Node& node, const PresentEngine& engine) {
+// Who chooses a runtime of podman's or docker's is root on the node.
+bool is_for_pods(Engine engine) { return engine == Engine::containerd || engine == Engine::crio; }
+
+// Behind a default one that is the shim a pod gets another by a RuntimeClass alone, which is the cluster's admin's to
+// make; containerd does not even load without its "runc".
+void check_others(Section& section, const Node& node, const PresentEngine& engine) {
     const auto names = others(node, engine.config);
-    // Who chooses a runtime of podman's or docker's is root on the node.
-    const bool is_for_pods = engine.engine == Engine::containerd || engine.engine == Engine::crio;
-    if (names.empty() || !is_for_pods) {
-        return well();
+    const auto looked = listed(names);
+    if (names.empty() || !is_for_pods(engine.engine)) {
+        section.add("other-runtimes", looked, well());
+        return;
     }
-    return warning(std::to_string(names.size()) + " that are not ours: containers that ask for them " +
-                       lack(engine.engine),
-                   "let no RuntimeClass name them, or put the shim in front of them, too");
+    const auto lacking =
+        looked + ": containers that ask for " + (names.size() > 1 ? "them " : "it ") + lack(engine.engine);
+    if (shim_use(engine.config) == ShimUse::by_default) {
+        section.add("other-runtimes", lacking, well());
+    } else {
+        section.add("other-runtimes", looked,
+                    warning(lacking, "let no RuntimeClass name them, or put the shim in front of them, too"));
+    }
 }
 
 } // namespace
@@ -143,7 +153,7 @@ void check_runtimes(Section& section, const Node& node, const PresentEngine& eng
     section.add("runtime", looked, judge_shim(node, engine));
     if (shim_use(engine.config) != ShimUse::none) {
         section.add("default-runtime", default_runtime_of(engine.config), judge_default(engine));
-        section.add("other-runtimes", listed(others(node, engine.config)), judge_others(node, engine));
+        check_others(section, node, engine);
     }
 }
 

@@ -68,17 +68,33 @@ TEST_CASE("containerd's handlers" * doctest::skip(!test::can_mount_privately()))
             "containerd.runtime-type failed: the handler bulkhead has the runtime_type \"io.containerd.kata.v2\", "
             "which does not run the shim\n");
     const auto runc = "[" + section + ".runtimes.runc]\nruntime_type = \"io.containerd.runc.v2\"\n";
-    CHECK(examined_containerd(good + runc) == unlinked + at_rest +
-                                                  "containerd.other-runtimes warning: 1 that are not ours: containers "
-                                                  "that ask for them have no walls\n");
+    CHECK(examined_containerd(good + runc) == unlinked + at_rest); // as configure --default leaves it
     CHECK(examined_containerd(good + runc + "[" + section + ".runtimes.runc.options]\nSystemdCgroup = true\n") ==
           unlinked + at_rest +
-              "containerd.other-runtimes warning: 1 that are not ours: containers that ask for them have no walls\n"
               "containerd.cgroup-driver warning: the handlers runc and bulkhead differ in SystemdCgroup\n");
     CHECK(examined_containerd(containerd_config(good_type + good_annotations, shim, "runc") + runc) ==
           unlinked + at_rest +
               "containerd.default-runtime warning: containers that ask for no other runtime get runc, and have no "
               "walls\n");
+    const auto other = "[" + section + ".runtimes.other]\nruntime_type = \"io.containerd.runc.v2\"\n";
+    CHECK(examined_containerd(containerd_config(good_type + good_annotations, shim, "runc") + runc + other) ==
+          unlinked + at_rest +
+              "containerd.default-runtime warning: containers that ask for no other runtime get runc, and have no "
+              "walls\n"
+              "containerd.other-runtimes warning: other: containers that ask for it have no walls\n");
+}
+
+TEST_CASE("a runtime beside the default one that is the shim is named" * doctest::skip(!test::can_mount_privately())) {
+    MadeUpRoot root;
+    with_containerd(root).write(main_file, containerd_config(good_type + good_annotations, shim) + "[" + section +
+                                               ".runtimes.runc]\nruntime_type = \"io.containerd.runc.v2\"\n");
+    CHECK(root.enter([](test::Findings& findings) {
+        for (const auto& check : doctor::examine({.engines = {Engine::containerd}})) {
+            if (check.id == "containerd.other-runtimes") {
+                findings.add(std::string(name_of(check.finding.verdict)) + ": " + check.looked);
+            }
+        }
+    }) == "ok: runc: containers that ask for it have no walls\n");
 }
 
 TEST_CASE("containerd without any of ours" * doctest::skip(!test::can_mount_privately())) {
@@ -176,10 +192,7 @@ TEST_CASE("CRI-O" * doctest::skip(!test::can_mount_privately())) {
         "which has no maximum\n");
     root.remove("/etc/crio/crio.conf.d");
     root.write("/etc/crio/crio.conf.d/10-runc.conf", handlers + "runc]\nruntime_path = \"/usr/bin/crun\"\n");
-    CHECK(examined(root, crio) ==
-          "crio.daemon skipped: does not run\n"
-          "crio.other-runtimes warning: 1 that are not ours: containers that ask for them have the hook alone: their "
-          "disk limits can be taken off from inside\n");
+    CHECK(examined(root, crio) == "crio.daemon skipped: does not run\n"); // the default one is the shim
     root.remove("/etc/crio/crio.conf.d");
     root.remove(test::hook);
     std::filesystem::last_write_time(root.path("/etc/crio/crio.conf"),

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t deepest = 64;
 constexpr std::size_t most_headers = 5000;
-constexpr std::size_t most_keys = 20'000;
+constexpr std::size_t most_keys = 5000;
 
 // Goes through the text once, past strings and comments.
 class Scan {

@@ -10,7 +10,7 @@
 namespace bulkhead::engines {
 
 // Code::bad_config where tables and arrays lie more than 64 deep in one another, or where there are more than 5000
-// tables with a header or 20,000 keys. Text that is no TOML may pass.
+// tables with a header, or as many keys. Text that is no TOML may pass.
 [[nodiscard]] Result<void> require_modest_toml(std::string_view text);
 
 } // namespace bulkhead::engines

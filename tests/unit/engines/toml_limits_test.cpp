@@ -59,7 +59,7 @@ TEST_CASE("what is not nested is not too deep") {
 TEST_CASE("a text with more tables or keys than a config has is not parsed: each would be looked up among all") {
     CHECK(wrong_with(numbered(60'000, "[a", "]\n")) == "line 5001: has too many tables: more than 5000");
     CHECK(wrong_with(numbered(60'000, " [[a", "]]\n")) == "line 5001: has too many tables: more than 5000");
-    CHECK(wrong_with(numbered(60'000, "a", "=1\n")) == "line 20001: has too many keys: more than 20000");
+    CHECK(wrong_with(numbered(60'000, "a", "=1\n")) == "line 5001: has too many keys: more than 5000");
     CHECK(wrong_with(numbered(5000, "[a", "]\n")) == "");
 }
 

@@ -137,14 +137,23 @@ Completion commands_of(const CLI::App& command) {
     return completion;
 }
 
-const CLI::Option* positional_at(const Place& place) {
-    auto left = place.positionals;
-    for (const auto* option : place.command->get_options()) {
+const CLI::Option* positional_of(const CLI::App& app, std::size_t& left) {
+    for (const auto* option : app.get_options()) {
         if (option->get_positional() && (left-- == 0 || option->get_expected_max() > 1)) {
             return option;
         }
     }
+    for (const auto* group : app.get_subcommands(is_group)) {
+        if (const auto* option = positional_of(*group, left)) {
+            return option;
+        }
+    }
     return nullptr;
+}
+
+const CLI::Option* positional_at(const Place& place) {
+    auto left = place.positionals;
+    return positional_of(*place.command, left);
 }
 
 Completion find(const Place& place, const std::string& last, const Values& values_of) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/base/line.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/explanation.h"
 #include "runtime/cli/explanation_output.h"
+#include "runtime/cli/node.h"
 #include "runtime/cli/output.h"
 #include "runtime/ledger/pid_neighbours.h"
 #include "runtime/ledger/store.h"
@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fmt/format.h>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -26,9 +25,10 @@ namespace {
 constexpr std::size_t longest_state = 1UL << 20U; // the hook's
 
 struct Asked {
+    std::string container; // its id, or the beginning of it
     std::string bundle;
     std::string state;
-    std::string id;
+    std::string id; // with a bundle
 };
 
 // Engines call a bundle's directory, or the one above "userdata", after the container.
@@ -121,20 +121,28 @@ Result<Explanation> explain_asked(const Asked& asked, const Options& options) {
     return explain_subject(subject, options);
 }
 
-int run(const Options& options, const Asked& asked) {
-    const auto explanation = explain_asked(asked, options);
-    if (!explanation) {
-        fmt::print(stderr, "{}\n", report_line("explain", explanation.error().what));
-        return something_wrong;
-    }
+int show(Explanation explanation, const Options& options) {
+    explanation.last_refusal = last_refusal(options, explanation.subject.id);
     if (options.output == "json") {
-        print_json(json_of(*explanation));
+        print_json(json_of(explanation));
     } else {
-        for (const auto& line : lines_of(*explanation)) {
+        for (const auto& line : lines_of(explanation)) {
             print_line(line);
         }
     }
-    return explanation->verdict == Verdict::refused ? something_wrong : done;
+    return explanation.verdict == Verdict::refused ? something_wrong : done;
+}
+
+int run(const Options& options, const Asked& asked) {
+    if (!asked.container.empty()) {
+        const auto explain_it = [&](const inventory::Inventory& /*node*/, const inventory::Container& container) {
+            const Subject subject{.id = container.id, .bundle = container.bundle, .named = std::nullopt};
+            return show(explain_subject(subject, options), options);
+        };
+        return on_container("explain", options, asked.container, "", explain_it);
+    }
+    auto explanation = explain_asked(asked, options);
+    return explanation ? show(*std::move(explanation), options) : fail_command("explain", explanation.error());
 }
 
 } // namespace
@@ -143,6 +151,7 @@ void add_explain(CLI::App& app, const Options& options, int& status) {
     auto* command = app.add_subcommand("explain", "Say what would be done for a container and why, and do nothing");
     const auto asked = std::make_shared<Asked>();
     auto* which = command->add_option_group("which", "Which container");
+    which->add_option("container", asked->container, "By its id, or the beginning of it")->type_name("ID");
     auto* bundle = which->add_option("--bundle", asked->bundle, "By its bundle")->type_name("DIR");
     which
         ->add_option("--state", asked->state,

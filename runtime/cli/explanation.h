@@ -5,6 +5,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/units.h"
+#include "runtime/ledger/last_error.h"
 #include "runtime/ledger/receipt.h"
 #include "runtime/oci/confinement.h"
 #include "runtime/oci/engine.h"
@@ -80,6 +81,7 @@ struct Explanation {
     std::vector<std::string> files;    // of the node config
     bool config_sound = true;
     std::optional<policy::ConfigPlace> rule;
+    std::optional<ledger::LastError> last_refusal; // of the container of that id, if one is remembered
 
     Verdict verdict = Verdict::nothing;
     std::string reason;           // of Verdict::nothing

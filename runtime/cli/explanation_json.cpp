@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/explanation_output.h"
 
+#include "runtime/cli/inventory_output.h"
+
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -144,6 +146,7 @@ Json json_of(const Explanation& explanation) {
     json["disk"] = limits ? disk(explanation) : Json();
     json["onError"] = limits ? on_error(explanation.on_error) : Json();
     json["atStart"] = limits ? Json(explanation.at_start) : Json::array();
+    json["lastRefusal"] = json_of_refusal(explanation.last_refusal);
     return json;
 }
 

@@ -178,6 +178,9 @@ std::vector<std::string> lines_of(const Explanation& explanation) {
     if (explanation.rule) {
         lines.push_back(named("rule", explanation.rule->path + " in " + explanation.rule->file));
     }
+    if (const auto& last = explanation.last_refusal) {
+        lines.push_back(named("last refusal", fmt::format("{} at {}: {}", last->code, last->stage, last->line)));
+    }
     switch (explanation.verdict) {
     case Verdict::limits:
         add_limits(lines, explanation);

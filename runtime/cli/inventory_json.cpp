@@ -163,14 +163,14 @@ Json json_of(const Inventory& inventory) {
 }
 
 Json json_of(const Inspection& inspection) {
-    Json refusal;
-    if (const auto& last = inspection.last_refusal) {
-        refusal = {{"stage", last->stage}, {"code", last->code}, {"line", last->line}};
-    }
     return {{"schemaVersion", schema_version},
             {"container", json_of_container(inspection.container)},
             {"segments", list_of(inspection.segments, json_of_segment)},
-            {"lastRefusal", std::move(refusal)}};
+            {"lastRefusal", json_of_refusal(inspection.last_refusal)}};
+}
+
+Json json_of_refusal(const std::optional<ledger::LastError>& refusal) {
+    return refusal ? Json{{"stage", refusal->stage}, {"code", refusal->code}, {"line", refusal->line}} : Json();
 }
 
 } // namespace bulkhead::cli

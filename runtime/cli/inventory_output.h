@@ -40,5 +40,7 @@ struct Inspection {
 // Both together.
 [[nodiscard]] nlohmann::ordered_json json_of(const inventory::Inventory& inventory);
 [[nodiscard]] nlohmann::ordered_json json_of(const Inspection& inspection);
+// null where there is none.
+[[nodiscard]] nlohmann::ordered_json json_of_refusal(const std::optional<ledger::LastError>& refusal);
 
 } // namespace bulkhead::cli

@@ -70,6 +70,43 @@ Result<const Container*> find_container(const Inventory& inventory, const std::s
     return candidates.front();
 }
 
+std::optional<ledger::LastError> last_refusal(const Options& options, const std::string& id) {
+    const auto store = ledger::Store::open(options.state_dir);
+    return store && *store ? ledger::recall_error(**store, id).value_or(std::nullopt) : std::nullopt;
+}
+
+namespace {
+
+// What could have been meant; or why there is none of that id, where it was refused.
+void print_instead(const std::string& id, const std::vector<const Container*>& candidates, const Options& options) {
+    for (const auto* const container : candidates) {
+        fmt::print(stderr, "{}\n", printable_line("    " + container->id + "  " + container->bundle));
+    }
+    const auto refusal = candidates.empty() ? last_refusal(options, id) : std::nullopt;
+    if (refusal) {
+        fmt::print(stderr, "{}\n", printable_line("last refusal, at " + refusal->stage + ": " + refusal->line));
+    }
+}
+
+} // namespace
+
+int on_container(const char* command, const Options& options, const std::string& id, const std::string& bundle,
+                 const UseOfContainer& use) {
+    const auto entered = enter_node();
+    const auto inventory = entered ? look_at_node(options) : std::unexpected(entered.error());
+    if (!inventory) {
+        return fail_command(command, inventory.error());
+    }
+    std::vector<const Container*> candidates;
+    const auto container = find_container(*inventory, id, bundle, candidates);
+    if (!container) {
+        fail_command(command, container.error());
+        print_instead(id, candidates, options);
+        return something_wrong;
+    }
+    return use(*inventory, **container);
+}
+
 Result<const Segment*> find_segment(const Inventory& inventory, const std::string& name) {
     std::vector<const Segment*> found;
     for (const auto& segment : inventory.segments) {

@@ -5,8 +5,12 @@
 #include "runtime/base/error.h"
 #include "runtime/cli/command.h"
 #include "runtime/inventory/inventory.h"
+#include "runtime/ledger/last_error.h"
 
+#include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace bulkhead::cli {
 
@@ -27,6 +31,17 @@ int fail_command(const char* command, const Error& error);
 [[nodiscard]] Result<const inventory::Container*> find_container(const inventory::Inventory& inventory,
                                                                  const std::string& id, const std::string& bundle,
                                                                  std::vector<const inventory::Container*>& candidates);
+
+// What was said when the container of that whole id was last refused, with or without a receipt. nullopt also where
+// the state directory cannot be read.
+[[nodiscard]] std::optional<ledger::LastError> last_refusal(const Options& options, const std::string& id);
+
+using UseOfContainer = std::function<int(const inventory::Inventory&, const inventory::Container&)>;
+
+// Enters the node, hands the container that find_container() finds to `use`, and returns what that does. Where there is
+// none, or are several: something_wrong, with what could have been meant, or its last refusal, on standard error.
+int on_container(const char* command, const Options& options, const std::string& id, const std::string& bundle,
+                 const UseOfContainer& use);
 
 // The segment NAME or SCOPE/NAME. Code::busy where the name is that of several.
 [[nodiscard]] Result<const inventory::Segment*> find_segment(const inventory::Inventory& inventory,

@@ -85,6 +85,7 @@ everything_is_offered_by() { # SHELL
     for shell in bash zsh fish; do
         command -v "$shell" >/dev/null || continue
         expect_eq some.container_1 "$("offered_by_$shell" --state-dir "$state_dir" explain --id so)" "$shell"
+        expect_eq some.container_1 "$("offered_by_$shell" --state-dir "$state_dir" explain so)" "$shell"
         expect_eq --id=some.container_1 "$("offered_by_$shell" "--state-dir=$state_dir" explain --id=so | sed 's/^some/--id=&/')"
     done
     if commands_in_help | grep -qx segment; then

@@ -373,6 +373,46 @@ engine_limits() { bundle_edit ".linux.resources += $1"; } # JSON
         jq --raw-output .container.id)"
 }
 
+@test "by its id, or the beginning of it: as by its bundle, and why it was refused" {
+    bundle_asking shm-size 512m
+    refused_start 64
+    run bulkhead explain c1
+    expect_eq "1 bulkhead: explain: no container \"c1\" has a receipt here
+last refusal, at createRuntime: $line" "$status $output"
+    run bulkhead explain --bundle "$bundle"
+    expect_eq "last refusal      64 at createRuntime: $line" "${lines[2]}"
+    bundle_asking shm-size 16Mi pids-max 20
+    container_start
+    said=$(bulkhead explain c1 -o json)
+    expect_eq "limits c1 $bundle" "$(say '"\(.verdict) \(.container.id) \(.container.bundle)"')"
+    expect_eq "set 20" "$(key pids-max)"
+    expect_eq "createRuntime 64 $line" "$(say '.lastRefusal | "\(.stage) \(.code) \(.line)"')"
+    expect_eq "$said" "$(bulkhead explain --bundle "$bundle" -o json)" "by its bundle"
+    expect_eq "$said" "$(bulkhead explain c -o json)" "by the beginning of its id"
+    expect_match "^last refusal      64 at createRuntime: bulkhead: c1: " "$(bulkhead explain c1 | grep '^last')"
+    bundle_edit '.annotations["io.bulkhead.pids-max"] = "none"' # now it would be refused
+    run bulkhead explain c1
+    expect_match '^1 bulkhead: c1: io.bulkhead.pids-max="none": ' "$status ${lines[-1]}"
+    container_delete
+    run bulkhead explain nobody
+    expect_eq '1 bulkhead: explain: no container "nobody" has a receipt here' "$status $output"
+}
+
+@test "an id that several begin with is not enough" {
+    bundle_asking pids-max 5
+    container_start
+    local first=$bundle
+    bundle_new c2
+    bundle_hook
+    bundle_annotate io.bulkhead.pids-max 5
+    container_start
+    run bulkhead explain c
+    expect_eq "1 bulkhead: explain: \"c\" is the beginning of several ids; write more of it
+    c1  $first
+    c2  $bundle" "$status $output"
+    expect_eq c2 "$(bulkhead explain c2 -o json | jq -r .container.id)"
+}
+
 @test "what cannot be explained" {
     mkdir "$work/a b"
     run bulkhead explain --bundle "$work/a b"
@@ -382,7 +422,8 @@ engine_limits() { bundle_edit ".linux.resources += $1"; } # JSON
     run bulkhead explain --state "$work/none"
     expect_eq "1 bulkhead: explain: open $work/none: No such file or directory" "$status $output"
     local wrong
-    for wrong in "" "--bundle $work --state -" "--id c1 --state -" "--bundle" "--id c1"; do
+    for wrong in "" "--bundle $work --state -" "--id c1 --state -" "--bundle" "--id c1" \
+        "c1 --bundle $work" "c1 --state -" "c1 --id c1" "c1 c2"; do
         # shellcheck disable=SC2086 # words
         run bulkhead explain $wrong </dev/null
         expect_eq 2 "$status" "explain $wrong"

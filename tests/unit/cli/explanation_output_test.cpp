@@ -169,6 +169,15 @@ TEST_CASE("a refusal: its code, and the hook's line as the last one") {
     CHECK(json.size() == cli::json_of(everything()).size());
 }
 
+TEST_CASE("the last refusal of a container is said before what would become of it now") {
+    auto refused = explain({}, R"({"disks":{}})");
+    CHECK(cli::json_of(refused)["lastRefusal"].is_null());
+    refused.last_refusal = {.id = "c1", .stage = "update", .code = 77, .line = "bulkhead: c1: why"};
+    CHECK(cli::lines_of(refused).at(2) == "last refusal      77 at update: bulkhead: c1: why");
+    CHECK(cli::json_of(refused)["lastRefusal"] ==
+          Json::parse(R"({"stage":"update","code":77,"line":"bulkhead: c1: why"})"));
+}
+
 TEST_CASE("nothing: why") {
     const auto nothing = cli::explain({.id = "c1", .bundle = "/b", .named = {}}, {}, {});
     CHECK(text_of(nothing) ==

@@ -6,6 +6,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/ledger/gc.h"
+#include "runtime/ledger/release.h"
 #include "runtime/ledger/store.h"
 
 #include <array>
@@ -33,7 +34,8 @@ struct Counters {
 
 void count_start(const Store& store);
 void count_refusal(const Store& store, Code code);
-void count_releases(const Store& store, const std::vector<GcItem>& items);
+// `with_receipts` went with the receipts among the items, and is none of them.
+void count_releases(const Store& store, const std::vector<GcItem>& items, const ReleasedRecords& with_receipts);
 
 // Zeroes where nothing was counted yet. Code::internal for a file that is not root's alone.
 [[nodiscard]] Result<Counters> read_counters(const std::string& state_dir);

@@ -61,6 +61,8 @@ public:
         }
     }
 
+    // Of which there are no items: what went is told by the receipt.
+    [[nodiscard]] const ReleasedRecords& with_receipts() const { return with_receipts_; }
     std::vector<GcItem> items() && { return std::move(items_); }
 
 private:
@@ -118,7 +120,9 @@ private:
     }
 
     Result<void> release_and_remove(const Entry& entry, const Receipt& receipt) {
-        TRY(release(receipt, disks_, segments_));
+        TRY_ASSIGN(const auto released, release(receipt, disks_, segments_));
+        with_receipts_.disks += released.disks;
+        with_receipts_.segments += released.segments;
         return entry.remove();
     }
 
@@ -165,6 +169,7 @@ private:
     SegmentRecords segments_;
     const GcOptions& options_;
     bool forget_seen_ = false; // a receipt or record of the file system to forget
+    ReleasedRecords with_receipts_;
     std::vector<GcItem> items_;
 };
 
@@ -181,9 +186,10 @@ Result<std::vector<GcItem>> collect_garbage(const std::string& state_dir, const 
     if (store) {
         collection.take_all_segments();
     }
+    const auto with_receipts = collection.with_receipts();
     auto items = std::move(collection).items();
     if (store && !options.dry_run) {
-        count_releases(*store, items);
+        count_releases(*store, items, with_receipts);
     }
     return items;
 }

@@ -145,13 +145,17 @@ Result<UniqueFd> SegmentRecords::join_at(const SegmentHome& home, const SegmentP
     return sys::clone_mount(root.borrow());
 }
 
-Result<void> SegmentRecords::leave(const SegmentPlace& place) { return leave_as(owner_, place); }
+Result<void> SegmentRecords::leave(const SegmentPlace& place) {
+    TRY(leave_as(owner_, place));
+    return {};
+}
 
-Result<void> SegmentRecords::leave_as(const Owner& owner, const SegmentPlace& place) {
+Result<bool> SegmentRecords::leave_as(const Owner& owner, const SegmentPlace& place) {
     TRY_ASSIGN(auto home, SegmentHome::open(state_dir_));
     if (!home) {
-        return {};
+        return false;
     }
+    bool ended = false;
     {
         TRY_ASSIGN(const auto members, SegmentMembers::open(*home, place, lock_deadline_ms));
         if (members) {
@@ -159,15 +163,16 @@ Result<void> SegmentRecords::leave_as(const Owner& owner, const SegmentPlace& pl
             TRY_ASSIGN(const auto others, members->any(Dead::remove));
             TRY_ASSIGN(const auto kept, is_kept(*members, place.name));
             if (others || kept) {
-                return {};
+                return false;
             }
+            ended = true;
             TRY(release(*members, place.name, remains_));
         }
     }
     TRY(finish(*home, place.scope));
     home->remove_scope(place.scope);
     (*std::move(home)).tidy();
-    return {};
+    return ended;
 }
 
 // What segments without a member hold, as those were killed, is not in the way of a new one.

@@ -28,8 +28,8 @@ public:
 
     [[nodiscard]] Result<UniqueFd> join(const policy::SegmentPlan& plan, const std::string& context) override;
     [[nodiscard]] Result<void> leave(const policy::SegmentPlace& place) override;
-    // The same for another owner, which is gone.
-    [[nodiscard]] Result<void> leave_as(const Owner& owner, const policy::SegmentPlace& place);
+    // The same for another owner, which is gone; whether the segment went with it.
+    [[nodiscard]] Result<bool> leave_as(const Owner& owner, const policy::SegmentPlace& place);
 
     // The segments that are there; gc only, as is
     [[nodiscard]] Result<std::vector<policy::SegmentPlace>> places();

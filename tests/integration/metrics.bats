@@ -67,6 +67,13 @@ for family in text_string_to_metric_families(sys.stdin.read()):
     bulkhead gc
     measure
     expect_eq '0 1' "$(value bulkhead_gone_containers) $(value 'bulkhead_gc_released_total{kind="receipt"}')"
+    expect_eq 0 "$(value 'bulkhead_gc_released_total{kind="segment"}')" # a is in it
+    bundle_use a
+    kill -KILL "$(container_pid)"
+    wait_until 5 process_is_gone "$(container_pid)"
+    bulkhead gc
+    measure
+    expect_eq '2 1' "$(value 'bulkhead_gc_released_total{kind="receipt"}') $(value 'bulkhead_gc_released_total{kind="segment"}')"
 }
 
 @test "refusals by their code, and a config that is bad" {

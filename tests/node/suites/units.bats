@@ -155,7 +155,11 @@ metric() { awk -v name="$1" '$1 == name { print $2 }' "$for_node_exporter/bulkhe
     expect_eq 1 "$(metric bulkhead_gone_containers)"
     systemctl start bulkhead-gc.service
     systemctl start bulkhead-metrics.service
-    expect_eq '0 1' "$(metric bulkhead_gone_containers) $(metric 'bulkhead_gc_released_total{kind="receipt"}')"
+    expect_eq 0 "$(metric bulkhead_gone_containers)"
+    local kind
+    for kind in receipt segment disk_record; do
+        expect_eq 1 "$(metric "bulkhead_gc_released_total{kind=\"$kind\"}")" "$kind"
+    done
 }
 
 @test "metrics as a unit writes in node_exporter's directory alone, be it somebody else's" {

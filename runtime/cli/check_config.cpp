@@ -18,7 +18,10 @@ void print_as_json(const ConfigReading& reading) {
     for (const auto& problem : reading.problems) {
         problems.push_back({{"file", problem.file}, {"path", problem.path}, {"reason", problem.reason}});
     }
-    print_json({{"files", reading.files}, {"problems", std::move(problems)}, {"sound", reading.problems.empty()}});
+    print_json({{"schemaVersion", schema_version},
+                {"files", reading.files},
+                {"problems", std::move(problems)},
+                {"sound", reading.problems.empty()}});
 }
 
 void print_as_lines(const ConfigReading& reading, const std::string& config) {

@@ -63,7 +63,7 @@ void print_as_json(const ConfigureOutcome& outcome, const Asked& asked) {
     for (const auto& edit : outcome.edits) {
         files.push_back({{"path", edit.path}, {"action", action_of(edit)}, {"diff", diff_of(edit)}});
     }
-    print_json({{"schemaVersion", 1},
+    print_json({{"schemaVersion", schema_version},
                 {"engine", asked.engine},
                 {"dryRun", asked.request.dry_run},
                 {"changed", outcome.changes()},

@@ -2,6 +2,7 @@
 #include "runtime/cli/explanation_output.h"
 
 #include "runtime/cli/inventory_output.h"
+#include "runtime/cli/output.h"
 
 #include <array>
 #include <nlohmann/json.hpp>
@@ -132,7 +133,8 @@ Json list_of(const std::vector<Line>& lines) {
 } // namespace
 
 Json json_of(const Explanation& explanation) {
-    Json json{{"container", container(explanation)},
+    Json json{{"schemaVersion", schema_version},
+              {"container", container(explanation)},
               {"config", {{"files", explanation.files}, {"sound", explanation.config_sound}}},
               {"rule", json_of(explanation.rule)},
               {"verdict", word_for(explanation.verdict)},

@@ -56,7 +56,7 @@ void print_as_json(const std::vector<GcItem>& items, bool dry_run) {
                         {"name", item.name},
                         {"reason", item.why}});
     }
-    print_json({{"dryRun", dry_run}, {"items", std::move(list)}});
+    print_json({{"schemaVersion", schema_version}, {"dryRun", dry_run}, {"items", std::move(list)}});
 }
 
 void print_as_lines(const std::vector<GcItem>& items, bool dry_run) {

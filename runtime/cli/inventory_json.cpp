@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/inventory_output.h"
+#include "runtime/cli/output.h"
 
 #include <fmt/chrono.h>
 #include <nlohmann/json.hpp>

@@ -13,8 +13,6 @@
 
 namespace bulkhead::cli {
 
-inline constexpr int schema_version = 1;
-
 // One container with the segments it is in, and its last refusal, if that is known.
 struct Inspection {
     inventory::Container container;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/command.h"
 #include "runtime/cli/completion.h"
+#include "runtime/cli/output.h"
 #include "runtime/cli/path_option.h"
 
 #include <CLI/Config.hpp>
@@ -9,6 +10,7 @@
 #include <exception>
 #include <fmt/format.h>
 #include <iostream>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +43,14 @@ void print_completion(const CLI::App& app, const std::string& state_dir, const s
     fmt::print("{}", bulkhead::cli::to_text(bulkhead::cli::complete(app, words, values)));
 }
 
+void print_version(const bulkhead::cli::Options& options) {
+    if (options.output == "json") {
+        bulkhead::cli::print_json({{"schemaVersion", bulkhead::cli::schema_version}, {"version", options.version}});
+    } else {
+        fmt::print("bulkhead {}\n", options.version);
+    }
+}
+
 int run(int argc, char** argv) {
     CLI::App app("What containers may take from this node, and what they left", "bulkhead");
     bulkhead::cli::Options options{.version = BULKHEAD_VERSION};
@@ -56,7 +66,7 @@ int run(int argc, char** argv) {
     bulkhead::cli::add_explain(app, options, status);
     bulkhead::cli::add_gc(app, options, status);
     bulkhead::cli::add_metrics(app, options, status);
-    app.add_subcommand("version", "Print the version")->callback([] { fmt::print("bulkhead {}\n", BULKHEAD_VERSION); });
+    app.add_subcommand("version", "Print the version")->callback([&options] { print_version(options); });
     if (argc > 1 && argv[1] == completion_command) {
         print_completion(app, options.state_dir, {argv + 2, argv + argc});
         return status;

@@ -7,6 +7,9 @@
 
 namespace bulkhead::cli {
 
+// Of what every command prints as JSON: another one when a member goes, or comes to mean something else.
+inline constexpr int schema_version = 1;
+
 // One JSON value, for programs. What is no UTF-8 (file names, what tenants wrote) is replaced, what is no ASCII
 // escaped: UTF-8 has control characters of its own, which a terminal would obey.
 void print_json(const nlohmann::ordered_json& json);

@@ -19,6 +19,19 @@ expect_says() { # STATUS LINE...
     expect_eq "$(printf '%s\n' "$@")" "$output"
 }
 
+expect_as_the_schema_says() { # COMMAND
+    run "$BATS_TEST_DIRNAME/output-valid" "$1" < <(bulkhead "$1" -o json)
+    expect_eq "0 " "$status $output" "bulkhead $1 against the schema"
+}
+
+@test "the version, to people and to programs" {
+    local version
+    version=$(sed -n 's/^project(bulkhead VERSION \([0-9.]*\).*/\1/p' "$checkout/CMakeLists.txt")
+    expect_eq "bulkhead $version" "$(bulkhead version)"
+    expect_eq "{\"schemaVersion\":1,\"version\":\"$version\"}" "$(bulkhead version -o json | jq -c .)"
+    expect_as_the_schema_says version
+}
+
 @test "a sound config: one line, with all files" {
     hook_config '{"max": {"pids-max": 100}} // a comment'
     run bulkhead check-config
@@ -33,7 +46,8 @@ expect_says() { # STATUS LINE...
 @test "no config is said, and is none but the defaults" {
     run bulkhead check-config
     expect_says 0 "no config at $config; the built-in defaults are in force"
-    expect_eq '{"files":[],"problems":[],"sound":true}' "$(bulkhead check-config -o json | jq -c .)"
+    expect_eq '{"schemaVersion":1,"files":[],"problems":[],"sound":true}' "$(bulkhead check-config -o json | jq -c .)"
+    expect_as_the_schema_says check-config
 }
 
 @test "every problem has its line: the file, the place in it, the reason" {
@@ -60,7 +74,8 @@ expect_says() { # STATUS LINE...
         problems: [
             {file: ($config + ".d/10-a.json"), path: "", reason: "JSON is not an object"},
             {file: $config, path: "disk.guard", reason: "is none of \"auto\", \"require\" and \"off\""}],
-        sound: false}')" "$(jq --sort-keys . <<<"$output")"
+        schemaVersion: 1, sound: false}')" "$(jq --sort-keys . <<<"$output")"
+    expect_as_the_schema_says check-config
 }
 
 @test "what a config says cannot move a cursor, nor end a line" {

@@ -71,7 +71,11 @@ for family in text_string_to_metric_families(sys.stdin.read()):
     bundle_use a
     kill -KILL "$(container_pid)"
     wait_until 5 process_is_gone "$(container_pid)"
-    bulkhead gc
+    local said
+    said=$(bulkhead gc -o json)
+    expect_eq 'receipt released a' "$(jq -r '.items[] | "\(.kind) \(.outcome) \(.container)"' <<<"$said")"
+    run "$BATS_TEST_DIRNAME/output-valid" gc <<<"$said"
+    expect_eq "0 " "$status $output" "gc against the schema"
     measure
     expect_eq '2 1' "$(value 'bulkhead_gc_released_total{kind="receipt"}') $(value 'bulkhead_gc_released_total{kind="segment"}')"
 }

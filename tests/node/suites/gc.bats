@@ -56,7 +56,7 @@ to be released disk/[0-9a-f-]+-$id\.json of c1\$" "$output"
     gc 0
     expect_empty "$output" "of nothing"
     gc 0 -o json
-    expect_eq '{"dryRun":false,"items":[]}' "$(jq --compact-output . <<<"$output")"
+    expect_eq '{"schemaVersion":1,"dryRun":false,"items":[]}' "$(jq --compact-output . <<<"$output")"
 }
 
 @test "a container that was killed together with its runtime" { on_each_disk killed_with_its_runtime; }

@@ -120,6 +120,7 @@ TEST_CASE("the guard, in words") {
 
 TEST_CASE("as JSON: sizes and counts are integers, and the members are always there") {
     const auto json = cli::json_of(everything());
+    CHECK(json["schemaVersion"] == 1);
     CHECK(json["container"] == Json::parse(R"({"id":"c1","bundle":"/bundle","engine":"containerd","namespace":"prod",
         "name":"web","sandbox":false})"));
     CHECK(json["config"] == Json::parse(R"({"files":["FILE"],"sound":true})"));

@@ -3,6 +3,7 @@
 #include "runtime/cli/completion.h"
 #include "runtime/cli/output.h"
 #include "runtime/cli/path_option.h"
+#include "runtime/cli/unknown_command.h"
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -56,6 +57,7 @@ int run(int argc, char** argv) {
     bulkhead::cli::Options options{.version = BULKHEAD_VERSION};
     int status = bulkhead::cli::done;
     add_global_options(app, options);
+    app.set_version_flag("--version", "bulkhead " BULKHEAD_VERSION);
     bulkhead::cli::add_list(app, options, status);
     bulkhead::cli::add_inspect(app, options, status);
     bulkhead::cli::add_top(app, options, status);
@@ -70,6 +72,10 @@ int run(int argc, char** argv) {
     if (argc > 1 && argv[1] == completion_command) {
         print_completion(app, options.state_dir, {argv + 2, argv + argc});
         return status;
+    }
+    if (const auto complaint = bulkhead::cli::unknown_command(app, argc > 1 ? argv[1] : "-")) {
+        fmt::print(stderr, "{}\n", *complaint);
+        return usage_error;
     }
     try {
         app.parse(argc, argv);

@@ -30,6 +30,21 @@ expect_as_the_schema_says() { # COMMAND
     expect_eq "bulkhead $version" "$(bulkhead version)"
     expect_eq "{\"schemaVersion\":1,\"version\":\"$version\"}" "$(bulkhead version -o json | jq -c .)"
     expect_as_the_schema_says version
+    expect_eq "bulkhead $version" "$(bulkhead --version)"
+}
+
+@test "a command that there is not: named, with the one that may be meant" {
+    local word
+    for word in lsit chek-config $'\e[31mred' ''; do
+        run "$BULKHEAD" "$word"
+        expect_eq 2 "$status" "with $word"
+        case $word in
+        lsit) expect_eq 'bulkhead: unknown command "lsit"; did you mean list?' "$output" ;;
+        chek-config) expect_eq 'bulkhead: unknown command "chek-config"; did you mean check-config?' "$output" ;;
+        *) expect_match '^bulkhead: unknown command ".*"; see bulkhead --help$' "$output" ;;
+        esac
+        expect_empty "$(grep --only-matching $'\e' <<<"$output" || true)" "escapes"
+    done
 }
 
 @test "a sound config: one line, with all files" {

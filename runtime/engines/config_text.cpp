@@ -64,6 +64,12 @@ void TomlFiles::read_all_in(const std::string& directory, std::string_view suffi
     }
 }
 
+TomlFiles TomlFiles::without(const std::string& path) const {
+    auto others = *this;
+    std::erase_if(others.files_, [&](const TomlFile& file) { return file.path == path; });
+    return others;
+}
+
 Toml TomlFiles::merged(const MergeRules& rules) const {
     Toml merged;
     for (const auto& file : files_) {

@@ -41,6 +41,8 @@ public:
 
     [[nodiscard]] std::vector<TomlFile>& files() { return files_; }
     [[nodiscard]] const std::vector<TomlFile>& files() const { return files_; }
+    // The same but for the file `path`.
+    [[nodiscard]] TomlFiles without(const std::string& path) const;
     [[nodiscard]] Toml merged(const MergeRules& rules) const;
     // The last one that has something at `path`; empty where none has.
     [[nodiscard]] std::string last_with(const TomlPath& path) const;

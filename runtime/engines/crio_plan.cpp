@@ -108,8 +108,7 @@ Result<Plan> plan_crio(const Question& question, const Node& node) {
     read_crio_files(files, question.main);
     TRY(require_sound(config));
     const auto drop_in = files_of(Engine::crio, question.main).front();
-    auto others = files;
-    std::erase_if(others.files(), [&](const TomlFile& file) { return file.path == drop_in; });
+    const auto others = files.without(drop_in);
     const auto merged = others.merged(crio_rules());
     if (merged.find(handler_path(shim_runtime)) != nullptr) {
         return fail(Code::bad_config, others.last_with(handler_path(shim_runtime)) +

@@ -68,9 +68,7 @@ Result<Plan> plan_podman(const Question& question, const Node& node) {
     read_podman_files(files, question.main);
     TRY(require_sound(config));
     const auto drop_in = files_of(Engine::podman, question.main).front();
-    auto others = files;
-    std::erase_if(others.files(), [&](const TomlFile& file) { return file.path == drop_in; });
-    const auto merged = others.merged({});
+    const auto merged = files.without(drop_in).merged({});
 
     Plan plan;
     std::vector<TomlWish> wishes;

@@ -2,10 +2,9 @@
 #include "runtime/engines/toml.h"
 
 #include "runtime/engines/toml_limits.h"
+#include "runtime/shim/json_edit.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <sstream>
 
 // The library's assertions hold what the text may well say ("[=]") for impossible (3.3): as assertions they abort, as
@@ -103,23 +102,6 @@ private:
     std::string_view text_;
     Places places_;
 };
-
-std::string string_text(std::string_view text) {
-    std::string quoted = "\"";
-    for (const char c : text) {
-        if (static_cast<unsigned char>(c) < ' ' || c == '\x7F') {
-            std::array<char, 8> escape{};
-            static_cast<void>(std::snprintf(escape.data(), escape.size(), "\\u%04X", static_cast<unsigned>(c)));
-            quoted += escape.data();
-            continue;
-        }
-        if (c == '"' || c == '\\') {
-            quoted += '\\';
-        }
-        quoted += c;
-    }
-    return quoted + "\"";
-}
 
 std::string array_text(const std::vector<Toml>& elements) {
     std::string text;
@@ -252,7 +234,7 @@ std::string to_text(const Toml& value) {
     case Toml::Kind::array:
         return array_text(value.elements);
     case Toml::Kind::string:
-        return string_text(value.text);
+        return shim::json_string(value.text);
     case Toml::Kind::boolean:
         return value.boolean ? "true" : "false";
     case Toml::Kind::integer:
@@ -265,7 +247,8 @@ std::string to_text(const Toml& value) {
 
 std::string key_text(std::string_view key) {
     constexpr std::string_view bare = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-    return !key.empty() && key.find_first_not_of(bare) == std::string_view::npos ? std::string(key) : string_text(key);
+    return !key.empty() && key.find_first_not_of(bare) == std::string_view::npos ? std::string(key)
+                                                                                 : shim::json_string(key);
 }
 
 std::string path_text(std::span<const std::string> path) {

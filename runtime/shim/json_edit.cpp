@@ -143,7 +143,7 @@ Result<std::string> edit_text(std::string_view text, const std::vector<MemberEdi
 std::string json_string(std::string_view text) {
     std::string quoted = "\"";
     for (const char c : text) {
-        if (static_cast<unsigned char>(c) < ' ') {
+        if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') {
             std::array<char, 8> escape{};
             static_cast<void>(std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(c)));
             quoted += escape.data();

@@ -37,7 +37,7 @@ struct MemberEdit {
 // A whole text that is one object.
 [[nodiscard]] Result<std::string> edit_text(std::string_view text, const std::vector<MemberEdit>& members);
 
-// A string as JSON has it, with its quotes.
+// A string as JSON has it, with its quotes; TOML takes it for the same.
 [[nodiscard]] std::string json_string(std::string_view text);
 
 } // namespace bulkhead::shim

@@ -122,7 +122,7 @@ TEST_CASE("an element is added to the end, once") {
 TEST_CASE("strings") {
     CHECK(json_string("") == "\"\"");
     CHECK(json_string("a\"b\\c/'") == R"("a\"b\\c/'")");
-    CHECK(json_string("\n\x01\x1f\xc3\xa9") == "\"\\u000a\\u0001\\u001f\xc3\xa9\"");
+    CHECK(json_string("\n\x01\x1f\x7f\xc3\xa9") == "\"\\u000a\\u0001\\u001f\\u007f\xc3\xa9\"");
     std::string all;
     for (char c = 1; c < 127; ++c) {
         all += c;

@@ -180,8 +180,9 @@ shown_at() { sed 's/\r//g; s/\^@//' "$work/$1.terminal"; } # WHICH
     for which in plain runtime; do
         declare -fx runtime plain
         export shims RUNTIME work bundle id which
-        script --quiet --return --command \
-            'bash -c '\''stty rows 33 cols 77; "$which" run --bundle "$bundle" "$id" 3>&1'\' /dev/null \
+        # Another shell than bash, which is all there is where $SHELL is not set, does not hand on bash's functions.
+        SHELL=$(type -P bash) script --quiet --return --command \
+            'stty rows 33 cols 77; "$which" run --bundle "$bundle" "$id" 3>&1' /dev/null \
             </dev/null >"$work/$which.terminal"
     done
     open=$(shown_at plain) behind=$(shown_at runtime)

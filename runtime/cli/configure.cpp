@@ -2,8 +2,9 @@
 #include "runtime/engines/configure.h"
 
 #include "runtime/base/line.h"
-#include "runtime/base/unified_diff.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/configure_output.h"
+#include "runtime/cli/node.h"
 #include "runtime/cli/output.h"
 #include "runtime/cli/path_option.h"
 #include "runtime/engines/engine_config.h"
@@ -13,7 +14,6 @@
 #include <fmt/format.h>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 namespace bulkhead::cli {
 
@@ -21,84 +21,11 @@ namespace {
 
 using engines::ConfigureOutcome;
 using engines::ConfigureRequest;
-using engines::FileEdit;
 
 struct Asked {
     std::string engine;
     ConfigureRequest request;
 };
-
-void complain(std::string_view text) { fmt::print(stderr, "{}\n", report_line("configure", text)); }
-
-// A config's own line: tabs, UTF-8 and the carriage return at its end stay, which patch(1) must get.
-std::string shown(std::string_view line) {
-    std::string text(line);
-    const auto end = text.ends_with('\r') ? text.size() - 1 : text.size();
-    for (std::size_t each = 0; each < end; ++each) {
-        const auto byte = static_cast<unsigned char>(text[each]);
-        const bool c1 = byte == 0xC2 && each + 1 < end && (static_cast<unsigned char>(text[each + 1]) & 0xE0U) == 0x80U;
-        if ((byte < ' ' && byte != '\t') || byte == 0x7F || c1) {
-            text[each] = '?';
-        }
-    }
-    return text;
-}
-
-void print_diff(std::string_view diff) {
-    while (!diff.empty()) {
-        const auto line = diff.substr(0, diff.find('\n'));
-        fmt::print("{}\n", shown(line));
-        diff.remove_prefix(std::min(diff.size(), line.size() + 1));
-    }
-}
-
-std::string diff_of(const FileEdit& edit) { return unified_diff(edit.path, edit.before, edit.after); }
-
-std::string_view action_of(const FileEdit& edit) {
-    return !edit.changes() ? "none" : !edit.before ? "create" : !edit.after ? "delete" : "edit";
-}
-
-void print_as_json(const ConfigureOutcome& outcome, const Asked& asked) {
-    auto files = nlohmann::ordered_json::array();
-    for (const auto& edit : outcome.edits) {
-        files.push_back({{"path", edit.path}, {"action", action_of(edit)}, {"diff", diff_of(edit)}});
-    }
-    print_json({{"schemaVersion", schema_version},
-                {"engine", asked.engine},
-                {"dryRun", asked.request.dry_run},
-                {"changed", outcome.changes()},
-                {"files", std::move(files)},
-                {"notes", outcome.notes},
-                {"next", outcome.changes() ? outcome.next : ""}});
-}
-
-void print_files(const ConfigureOutcome& outcome) {
-    for (const auto& edit : outcome.edits) {
-        if (edit.changes()) {
-            print_line(fmt::format("{} {}", !edit.after ? "removed" : !edit.before ? "wrote" : "changed", edit.path));
-        }
-    }
-    if (!outcome.changes()) {
-        print_line("nothing to do");
-    } else if (outcome.next.empty()) {
-        print_line("there is nothing to restart");
-    } else {
-        print_line(fmt::format("now run: {}", outcome.next));
-    }
-}
-
-void print_as_lines(const ConfigureOutcome& outcome, bool dry_run) {
-    if (dry_run) {
-        for (const auto& edit : outcome.edits) {
-            print_diff(diff_of(edit));
-        }
-    } else {
-        print_files(outcome);
-    }
-    for (const auto& note : outcome.notes) {
-        complain(note);
-    }
-}
 
 // Names of runtimes that the shim looks for. A bad node config has none but the usual ones.
 std::vector<std::string> runtimes_of(const std::string& config) {
@@ -106,9 +33,7 @@ std::vector<std::string> runtimes_of(const std::string& config) {
 }
 
 Result<ConfigureOutcome> configure(const Options& options, Asked& asked) {
-    if (::geteuid() != 0) {
-        return fail(Code::not_allowed, "only root can change what engines read");
-    }
+    TRY(need_root("change what engines read"));
     auto& request = asked.request;
     request.engine = *engines::engine_of(asked.engine);
     request.main = request.main.empty() ? engines::main_config_of(request.engine) : request.main;
@@ -119,13 +44,15 @@ Result<ConfigureOutcome> configure(const Options& options, Asked& asked) {
 int run(const Options& options, Asked& asked) {
     const auto outcome = configure(options, asked);
     if (!outcome) {
-        complain(outcome.error().what);
-        return something_wrong;
+        return fail_command("configure", outcome.error());
     }
     if (options.output == "json") {
-        print_as_json(*outcome, asked);
-    } else {
-        print_as_lines(*outcome, asked.request.dry_run);
+        print_json(json_of(*outcome, asked.request));
+        return done;
+    }
+    fmt::print("{}", asked.request.dry_run ? patch_of(*outcome) : summary_of(*outcome));
+    for (const auto& note : outcome->notes) {
+        fmt::print(stderr, "{}\n", report_line("configure", note));
     }
     return done;
 }

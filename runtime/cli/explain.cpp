@@ -123,13 +123,7 @@ Result<Explanation> explain_asked(const Asked& asked, const Options& options) {
 
 int show(Explanation explanation, const Options& options) {
     explanation.last_refusal = last_refusal(options, explanation.subject.id);
-    if (options.output == "json") {
-        print_json(json_of(explanation));
-    } else {
-        for (const auto& line : lines_of(explanation)) {
-            print_line(line);
-        }
-    }
+    print(options, json_of(explanation), lines_of(explanation));
     return explanation.verdict == Verdict::refused ? something_wrong : done;
 }
 

@@ -45,11 +45,8 @@ void print_completion(const CLI::App& app, const std::string& state_dir, const s
 }
 
 void print_version(const bulkhead::cli::Options& options) {
-    if (options.output == "json") {
-        bulkhead::cli::print_json({{"schemaVersion", bulkhead::cli::schema_version}, {"version", options.version}});
-    } else {
-        fmt::print("bulkhead {}\n", options.version);
-    }
+    bulkhead::cli::print(options, {{"schemaVersion", bulkhead::cli::schema_version}, {"version", options.version}},
+                         {"bulkhead " + options.version});
 }
 
 int run(int argc, char** argv) {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/base/line.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/measurement.h"
+#include "runtime/cli/node.h"
 #include "runtime/policy/config_file.h"
 #include "runtime/sys/file.h"
-#include "runtime/sys/namespace.h"
 #include "runtime/sys/random.h"
 
 #include <cerrno>
@@ -90,16 +89,14 @@ private:
 Result<Measurement> measure(const Options& options) {
     Measurement measurement{.inventory = {}, .counters = {}, .config_sound = true, .version = options.version};
     measurement.config_sound = policy::read_config(options.config).problems.empty();
-    TRY(sys::enter_mount_namespace_of_init());
-    TRY_ASSIGN(measurement.inventory, inventory::take_inventory(options.state_dir));
+    TRY(enter_node());
+    TRY_ASSIGN(measurement.inventory, look_at_node(options));
     TRY_ASSIGN(measurement.counters, ledger::read_counters(options.state_dir));
     return measurement;
 }
 
 Result<void> print(const Options& options, const Asked& asked) {
-    if (::geteuid() != 0) {
-        return fail(Code::not_allowed, "only root can see what containers hold");
-    }
+    TRY(need_root("see what containers hold"));
     std::optional<Target> target;
     if (!asked.file.empty()) {
         TRY_ASSIGN(target, in_context(asked.file, Target::open(asked.file)));
@@ -116,10 +113,7 @@ Result<void> print(const Options& options, const Asked& asked) {
 
 int run(const Options& options, const Asked& asked) {
     const auto printed = print(options, asked);
-    if (!printed) {
-        fmt::print(stderr, "{}\n", report_line("metrics", printed.error().what));
-    }
-    return printed ? done : something_wrong;
+    return printed ? done : fail_command("metrics", printed.error());
 }
 
 } // namespace

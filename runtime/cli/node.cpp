@@ -15,10 +15,12 @@ using inventory::Container;
 using inventory::Inventory;
 using inventory::Segment;
 
+Result<void> need_root(std::string_view what) {
+    return ::geteuid() == 0 ? Result<void>{} : fail(Code::not_allowed, "only root can " + std::string(what));
+}
+
 Result<void> enter_node() {
-    if (::geteuid() != 0) {
-        return fail(Code::not_allowed, "only root can see what containers hold");
-    }
+    TRY(need_root("see what containers hold"));
     return sys::enter_mount_namespace_of_init();
 }
 

@@ -10,9 +10,13 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bulkhead::cli {
+
+// Code::not_allowed, "only root can " + `what`, for anybody else.
+[[nodiscard]] Result<void> need_root(std::string_view what);
 
 // For good, into the mount namespace of PID 1, where segments are mounted. Code::not_allowed for whoever is not root.
 [[nodiscard]] Result<void> enter_node();

@@ -79,11 +79,8 @@ int remove(const Options& options, const std::string& name) {
     if (!place) {
         return fail_command(remove_name, place.error());
     }
-    if (options.output == "json") {
-        print_json({{"schemaVersion", schema_version}, {"removed", {{"name", place->name}, {"scope", place->scope}}}});
-    } else {
-        print_line("removed " + place->path());
-    }
+    const nlohmann::ordered_json removed{{"name", place->name}, {"scope", place->scope}};
+    print(options, {{"schemaVersion", schema_version}, {"removed", removed}}, {"removed " + place->path()});
     return done;
 }
 

@@ -31,5 +31,5 @@ bats_require_minimum_version 1.5.0
     run -2 bulkhead doctor rkt
     expect_match 'rkt' "$output"
     run -1 setpriv --reuid=nobody --clear-groups -- "$BULKHEAD" doctor
-    expect_eq 'bulkhead: doctor: only root can see all that is to be looked at' "$output"
+    expect_eq 'bulkhead: doctor: only root can see what containers hold' "$output"
 }

@@ -202,7 +202,7 @@ last refusal, at createRuntime: bulkhead: a: io.bulkhead.shm-size="512m": ' insp
     ask segment ls
     expect_eq 0 "$(say '.segments[0].members | length')"
     ask segment rm x
-    expect_eq 'local x' "$(say '.removed | "\(.scope) \(.name)"')"
+    expect_eq "$(<"$checkout/tests/unit/data/output/segment-rm.json")" "$said"
     expect_empty "$(segment_mounts)"
     [[ ! -e $state_dir/segments ]] || complain "$(find "$state_dir/segments")"
     refused 'there is no segment "x"' segment rm x
@@ -260,7 +260,7 @@ last refusal, at createRuntime: bulkhead: a: io.bulkhead.shm-size="512m": ' insp
 
 @test "what the unit tests have on paper is what the schema says" {
     local command file
-    for command in list inspect segment-ls top; do
+    for command in list inspect segment-ls segment-rm top gc check-config doctor configure explain; do
         for file in "$checkout/tests/unit/data/output/$command"*.json; do
             run "$BATS_TEST_DIRNAME/output-valid" "$command" <"$file"
             expect_eq "0 " "$status $output" "$file"

@@ -155,7 +155,7 @@ kept disk/$uuid-$id\.json of c1: $not_mounted\$" "$output"
     run "$bulkhead"
     expect_eq 2 "$status"
     run setpriv --reuid=nobody --regid=nogroup --clear-groups "$bulkhead" gc
-    expect_eq "1 bulkhead: gc: only root can see what containers left" "$status $output"
+    expect_eq "1 bulkhead: gc: only root can see what containers hold" "$status $output"
     run sh -c 'exec "$1" gc -o json >/dev/full' sh "$bulkhead"
     expect_eq "1 bulkhead: standard output: No space left on device" "$status $output"
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/explanation_output.h"
 
+#include "cli/printed.h"
+#include "support/golden.h"
 #include "support/node_config.h"
 
 #include <doctest/doctest.h>
@@ -11,6 +13,7 @@ using namespace bulkhead;
 using cli::Ground;
 using Json = nlohmann::ordered_json;
 using oci::Key;
+using test::expect_golden;
 
 namespace {
 
@@ -29,13 +32,7 @@ cli::Explanation explain(const Ground& ground, const std::string& config) {
     return cli::explain({.id = "c1", .bundle = "/bundle", .named = {}}, ground, reading_of(config));
 }
 
-std::string text_of(const cli::Explanation& explanation) {
-    std::string text;
-    for (const auto& line : cli::lines_of(explanation)) {
-        text.append(line).append("\n");
-    }
-    return text;
-}
+std::string text_of(const cli::Explanation& explanation) { return test::text_of(cli::lines_of(explanation)); }
 
 // One of everything.
 cli::Explanation everything() {
@@ -61,32 +58,9 @@ cli::Explanation everything() {
 
 } // namespace
 
-TEST_CASE("as lines") {
-    CHECK(text_of(everything()) == R"(container         c1, bundle /bundle; web in namespace prod, as containerd says
-node config       FILE
-rule              rules[0] in FILE
-
-shm-size          16Mi       io.bulkhead.shm-size="16Mi"; in place of the engine's 64Mi; at most 4Gi (max.shm-size in FILE)
-memory-max        32Mi       io.bulkhead.memory-max="64Mi"; kept at the engine's 32Mi
-memory-high       -
-memory-low        -          may not be asked for: the node config has no maximum for it
-memory-swap-max   0          the engine's
-memory-oom-group  true       io.bulkhead.memory-oom-group="true"; in place of the engine's false
-pids-max          4096       defaults.pids-max="4096" in FILE
-disk-size         1Gi        io.bulkhead.disk-size/web="1Gi"; at most 2Gi (rules[0].max.disk-size in FILE)
-disk-inodes       -          limited by disk-size, as the file system has it (disk.implied-inodes)
-segment x         1Mi        at /mnt/x: k8s/prod/x; io.bulkhead.segment.x="path=/mnt/x size=1Mi inodes=50 ro"; read-only; 50 inodes; at most 4Gi (half of the node's RAM); all of k8s/prod together at most 1Gi (max.segments-total in FILE)
-segment feed      -          at /feed: node/feed; io.bulkhead.segment.feed="path=/feed"; as large as its members made it; declared in the node config; stays when its last member has gone; at most 4Gi (half of the node's RAM)
-
-disk guard        auto: behind bulkhead-runtime the limit cannot be taken off from inside; else it can
-not counted       /etc/hosts (bound from /run/hosts)
-not counted       what the engine keeps of its output
-on-error          shm fail, cgroup fail, disk warn, segments fail
-when it starts    cgroup: that the container has one of its own, what it uses by then, and what limits the engine set otherwise than by config.json
-when it starts    shm: what is mounted on /dev/shm, and how much it holds
-when it starts    segments: the places in the image, and what the members before it agreed on
-when it starts    disk: the overlay, its file system and that one's project quotas, what the layer holds, and the engine's own limits on it, which are never loosened
-)");
+TEST_CASE("explain") {
+    expect_golden("explain.txt", text_of(everything()));
+    expect_golden("explain.json", test::text_of(cli::json_of(everything())));
 }
 
 TEST_CASE("the guard, in words") {
@@ -155,10 +129,9 @@ TEST_CASE("a refusal: its code, and the hook's line as the last one") {
     const std::string line =
         R"(bulkhead: c1: io.bulkhead.shm-size="512m": "m" is milli in Kubernetes and MiB in docker; )"
         "write 512Mi or 536870912";
-    CHECK(text_of(refused) == "container         c1, bundle /bundle; outside of Kubernetes (@local)\n"
-                              "node config       FILE; bad, see bulkhead check-config\n"
-                              "refused           64\n" +
-                                  line + "\n");
+    expect_golden("explain-refused.txt", text_of(refused));
+    CHECK(text_of(refused).ends_with("\n" + line + "\n"));
+    expect_golden("explain-refused.json", test::text_of(cli::json_of(refused)));
     const auto json = cli::json_of(refused);
     CHECK(json["verdict"] == "refused");
     CHECK(json["refusal"] == Json{{"code", 64}, {"line", line}});
@@ -181,11 +154,8 @@ TEST_CASE("the last refusal of a container is said before what would become of i
 
 TEST_CASE("nothing: why") {
     const auto nothing = cli::explain({.id = "c1", .bundle = "/b", .named = {}}, {}, {});
-    CHECK(text_of(nothing) ==
-          "container         c1, bundle /b; outside of Kubernetes (@local)\n"
-          "node config       none; the built-in defaults are in force\n"
-          "nothing is done   nothing in its state begins with io.bulkhead., and the node config has "
-          "no defaults\n");
+    expect_golden("explain-nothing.txt", text_of(nothing));
+    expect_golden("explain-nothing.json", test::text_of(cli::json_of(nothing)));
     CHECK(cli::json_of(nothing)["verdict"] == "nothing");
     CHECK(cli::json_of(nothing)["container"]["namespace"] == "@local");
 }

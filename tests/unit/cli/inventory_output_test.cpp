@@ -2,7 +2,7 @@
 #include "runtime/cli/inventory_output.h"
 
 #include "cli/inventory_model.h"
-#include "runtime/base/line.h"
+#include "cli/printed.h"
 #include "support/golden.h"
 
 #include <doctest/doctest.h>
@@ -11,21 +11,9 @@
 using namespace bulkhead;
 using cli::Inspection;
 using test::expect_golden;
+using test::text_of;
 
 namespace {
-
-std::string text_of(const std::vector<std::string>& lines) {
-    std::string text;
-    for (const auto& line : lines) {
-        text.append(line).append("\n");
-    }
-    return text;
-}
-
-// As print_json() does.
-std::string text_of(const nlohmann::ordered_json& json) {
-    return json.dump(2, ' ', true, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-}
 
 Inspection inspection_of(const inventory::Container& container) {
     const auto node = test::node();
@@ -60,22 +48,14 @@ TEST_CASE("list, of nothing and outside of Kubernetes") {
 TEST_CASE("inspect") {
     auto inspection = inspection_of(test::web());
     expect_golden("inspect.json", text_of(cli::json_of(inspection)));
-    std::string text;
-    for (const auto& line : cli::lines_of(inspection)) {
-        text.append(printable(line)).append("\n"); // as print_line() does
-    }
-    expect_golden("inspect.txt", text);
+    expect_golden("inspect.txt", text_of(cli::lines_of(inspection)));
 }
 
 TEST_CASE("inspect, of one that is not as it should be") {
     auto inspection = inspection_of(test::db());
     inspection.last_refusal = {.id = "db", .stage = "update", .code = 77, .line = "bulkhead: db: no \033[1m"};
     expect_golden("inspect-escapable.json", text_of(cli::json_of(inspection)));
-    std::string text;
-    for (const auto& line : cli::lines_of(inspection)) {
-        text.append(printable(line)).append("\n");
-    }
-    expect_golden("inspect-escapable.txt", text);
+    expect_golden("inspect-escapable.txt", text_of(cli::lines_of(inspection)));
 }
 
 TEST_CASE("segment ls") {

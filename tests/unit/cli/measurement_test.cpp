@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/measurement.h"
 
+#include "cli/inventory_model.h"
+#include "support/golden.h"
+
 #include <doctest/doctest.h>
 #include <limits>
 #include <map>
@@ -47,6 +50,18 @@ std::map<std::string, std::string> samples_of(const Measurement& measurement, De
 }
 
 } // namespace
+
+TEST_CASE("metrics, in both formats") {
+    Measurement measurement{.inventory = test::node(), .counters = {}, .config_sound = true, .version = "1.2.3"};
+    measurement.counters.starts = 12;
+    measurement.counters.refusals.at(0).second = 3;
+    const auto text = [&](Detail detail, cli::TextFormat format) {
+        return cli::to_text(cli::metrics_of(measurement, detail), format);
+    };
+    test::expect_golden("metrics.txt", text(Detail::node, cli::TextFormat::openmetrics));
+    test::expect_golden("metrics-prometheus.txt", text(Detail::node, cli::TextFormat::prometheus));
+    test::expect_golden("metrics-per-container.txt", text(Detail::containers, cli::TextFormat::openmetrics));
+}
 
 TEST_CASE("every node tells the same, one without containers too") {
     Measurement measurement;

@@ -35,12 +35,13 @@ else()
     $<$<NOT:$<CONFIG:Debug>>:-ffunction-sections> $<$<NOT:$<CONFIG:Debug>>:-fdata-sections>
     "-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.")
   # For size, whatever CMAKE_CXX_FLAGS says: two thirds of -O2's, and no slower, as most of what these programs execute they
-  # execute once. (What scans a whole config.json is compiled for speed: runtime/oci.)
-  target_compile_options(bulkhead_compile INTERFACE $<$<NOT:$<CONFIG:Debug>>:-Os>)
+  # execute once. (What scans a whole config.json is compiled for speed: runtime/oci.) Tests are for quick compilation.
+  set(is_test $<BOOL:$<TARGET_PROPERTY:BULKHEAD_IS_TEST>>)
+  target_compile_options(bulkhead_compile INTERFACE $<$<NOT:$<CONFIG:Debug>>:$<IF:${is_test},-O0,-Os>>)
   # Options, as definitions come before CMAKE_CXX_FLAGS, where a distribution's own -D_FORTIFY_SOURCE=2 is: a macro that
   # is defined twice is a warning.
   target_compile_options(bulkhead_compile INTERFACE
-    $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=3>)
+    $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE> $<$<NOT:$<OR:$<CONFIG:Debug>,${is_test}>>:-D_FORTIFY_SOURCE=3>)
   target_compile_definitions(bulkhead_compile INTERFACE _GLIBCXX_ASSERTIONS)
   check_cxx_compiler_flag(-fcf-protection=full BULKHEAD_HAS_CET)
   if(BULKHEAD_HAS_CET)

@@ -5,8 +5,10 @@
 #include "runtime/cli/doctor_output.h"
 #include "runtime/cli/node.h"
 #include "runtime/cli/output.h"
+#include "runtime/cli/tone.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -30,7 +32,13 @@ int run(const Options& options, const DoctorOptions& asked) {
         question.engines.push_back(*engines::engine_of(name));
     }
     const auto checks = doctor::examine(question);
-    print(options, json_of(checks), lines_of(checks, asked.verbose));
+    if (options.output == "json") {
+        print_json(json_of(checks));
+    } else {
+        for (const auto& line : lines_of(checks, asked.verbose, wants_colours())) {
+            fmt::print("{}\n", line);
+        }
+    }
     return is_healthy(checks) ? done : something_wrong;
 }
 

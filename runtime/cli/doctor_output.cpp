@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/doctor_output.h"
 
+#include "runtime/base/line.h"
 #include "runtime/cli/output.h"
+#include "runtime/cli/tone.h"
 #include "runtime/doctor/doctor.h"
 
 #include <algorithm>
@@ -23,22 +25,37 @@ std::string summary_of(const std::vector<Check>& checks) {
                        count(Verdict::failed), count(Verdict::skipped));
 }
 
-void add_check(std::vector<std::string>& lines, const Check& check, bool verbose) {
+Tone tone_of(Verdict verdict) {
+    switch (verdict) {
+    case Verdict::ok:
+        return Tone::plain;
+    case Verdict::warning:
+        return Tone::warning;
+    case Verdict::failed:
+        return Tone::bad;
+    case Verdict::skipped:
+        return Tone::dim;
+    }
+    return Tone::plain;
+}
+
+void add_check(std::vector<std::string>& lines, const Check& check, bool verbose, bool colours) {
     const auto& [verdict, reason, mend] = check.finding;
     const auto link = check.id.substr(check.engine.size() + 1);
     const auto& text = reason.empty() && verbose ? check.looked : reason;
-    lines.push_back(fmt::format("  {:<8} {:<{}}{}", name_of(verdict), link, text.empty() ? 0 : 20, text));
+    const auto word = painted(fmt::format("{:<8}", name_of(verdict)), tone_of(verdict), colours);
+    lines.push_back(fmt::format("  {} {:<{}}{}", word, link, text.empty() ? 0 : 20, printable(text)));
     if (verbose && !reason.empty()) {
-        lines.push_back("           looked at: " + check.looked);
+        lines.push_back("           looked at: " + printable(check.looked));
     }
     if (!mend.empty()) {
-        lines.push_back("           mend: " + mend);
+        lines.push_back("           mend: " + printable(mend));
     }
 }
 
 } // namespace
 
-std::vector<std::string> lines_of(const std::vector<Check>& checks, bool verbose) {
+std::vector<std::string> lines_of(const std::vector<Check>& checks, bool verbose, bool colours) {
     std::vector<std::string> lines;
     std::string engine;
     for (const auto& check : checks) {
@@ -46,7 +63,7 @@ std::vector<std::string> lines_of(const std::vector<Check>& checks, bool verbose
             engine = check.engine;
             lines.push_back(engine);
         }
-        add_check(lines, check, verbose);
+        add_check(lines, check, verbose, colours);
     }
     lines.push_back(summary_of(checks));
     return lines;

@@ -5,10 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <fmt/format.h>
 #include <string_view>
-#include <unistd.h>
 
 namespace bulkhead::cli {
 
@@ -18,36 +16,16 @@ constexpr std::size_t gap = 2;
 
 std::string shown(const Cell& cell) { return cell.text.empty() ? "-" : printable(cell.text); }
 
-std::string_view escape_for(Tone tone) { // SGR
-    switch (tone) {
-    case Tone::plain:
-        return "";
-    case Tone::dim:
-        return "\033[2m";
-    case Tone::warning:
-        return "\033[33m";
-    case Tone::bad:
-        return "\033[31m";
-    }
-    return "";
-}
-
 std::string line_of(const std::vector<Cell>& row, const std::vector<std::size_t>& widths, bool colours) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
         const auto text = shown(row[i]);
-        const auto escape = colours ? escape_for(row[i].tone) : "";
-        line.append(escape).append(text).append(escape.empty() ? "" : "\033[0m");
+        line.append(painted(text, row[i].tone, colours));
         if (i + 1 < row.size()) {
             line.append(widths[i] - text.size() + gap, ' ');
         }
     }
     return line;
-}
-
-bool wants_colours() {
-    const char* const no_colour = std::getenv("NO_COLOR"); // NOLINT(concurrency-mt-unsafe): there is one thread
-    return ::isatty(STDOUT_FILENO) == 1 && (no_colour == nullptr || *no_colour == '\0');
 }
 
 } // namespace

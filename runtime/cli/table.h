@@ -3,14 +3,13 @@
 #pragma once
 
 #include "runtime/base/units.h"
+#include "runtime/cli/tone.h"
 
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace bulkhead::cli {
-
-enum class Tone { plain, dim, warning, bad };
 
 struct Cell {
     std::string text;
@@ -26,7 +25,7 @@ public:
 
     // With the header, even where there is no row. Colours are escapes for terminals.
     [[nodiscard]] std::vector<std::string> lines(bool colours) const;
-    // On standard output, in colours where that is a terminal and NO_COLOR is not set (https://no-color.org).
+    // On standard output, in colours if it wants_colours().
     void print() const;
 
 private:

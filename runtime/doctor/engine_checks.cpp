@@ -44,8 +44,6 @@ std::optional<std::uint64_t> version_in(std::string_view text) {
     return number ? std::optional(*number) : std::nullopt;
 }
 
-bool has_hooks_d(Engine engine) { return engine == Engine::podman || engine == Engine::crio; }
-
 // Whether something of ours is in the engine's way to a container.
 bool is_wired(const Node& node, const engines::EngineConfig& config) {
     return has_hooks_d(config.engine) || shim_use(config) != ShimUse::none ||

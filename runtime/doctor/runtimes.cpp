@@ -19,8 +19,6 @@ bool is_the_shim(const std::string& path) {
     return engines::is_shim(path) || is_same_file(path, std::string(engines::shim_path));
 }
 
-bool has_hooks_d(Engine engine) { return engine == Engine::podman || engine == Engine::crio; }
-
 // What a container of another runtime than the shim lacks.
 std::string lack(Engine engine) {
     return has_hooks_d(engine) ? "have the hook alone: their disk limits can be taken off from inside"

@@ -16,6 +16,9 @@ inline constexpr std::array all_engines{Engine::crio, Engine::containerd, Engine
 [[nodiscard]] std::string_view name_of(Engine engine);
 [[nodiscard]] std::optional<Engine> engine_of(std::string_view name);
 
+// Whether it runs the hooks that files in directories name (oci-hooks(5)).
+[[nodiscard]] constexpr bool has_hooks_d(Engine engine) { return engine == Engine::podman || engine == Engine::crio; }
+
 // What the engines call: by path, and by the runtimes' names (symlinks to it in that directory).
 inline constexpr std::string_view shim_path = "/usr/bin/bulkhead-runtime";
 inline constexpr std::string_view shim_directory = "/usr/libexec/bulkhead";

@@ -1,5 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# runtime: runc
+# matrix-runtime: crun
 #
 # bulkhead explain: what it says of a bundle is what the hook then does, on a real container.
 # shellcheck disable=SC2016,SC2030,SC2031 # jq's variables and other shells'; each test is a subshell

@@ -1,5 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# runtime: runc
+# matrix-runtime: crun
 #
 # bulkhead list, inspect, segment and, without a terminal, top: what they say of real containers is what the kernel says,
 # and what they print is what config/bulkhead.output.schema.json says. (Disks are in the node's suite of the same name.)

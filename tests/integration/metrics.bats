@@ -1,5 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+# runtime: runc
+# matrix-runtime: crun
 #
 # bulkhead metrics: what it says of real containers, in formats that their own readers take.
 # shellcheck disable=SC2030,SC2031 # each test is a subshell

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: systemd
+# matrix: what of it is new after the integration tests are the engines, a minute
 #
 # The node config with the engines: two namespaces with different rules under containerd, and with CRI-O's keys; defaults
 # for every container of podman's; a rootless engine.

@@ -21,7 +21,7 @@ cases() { "$program" --list-test-cases "${options[@]}" "$@" | grep -v '^\[doctes
 
 run_program() { # NAME [OPTION OF DOCTEST...]
     options=("${@:2}")
-    program=$checkout/build/dev/bin/$1-test
+    program=$checkout/build/release/bin/$1-test
     local status=0 output skipped
     output=$("$program" "${options[@]}" 2>&1 </dev/null) || status=$?
     skipped=$(cases)

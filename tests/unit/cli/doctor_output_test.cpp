@@ -29,12 +29,12 @@ std::vector<Check> checks() {
 } // namespace
 
 TEST_CASE("doctor: by engine, with a reason and a mend of what is not ok") {
-    expect_golden("doctor.txt", text_of(cli::lines_of(checks(), false)));
+    expect_golden("doctor.txt", text_of(cli::lines_of(checks(), false, false)));
     expect_golden("doctor.json", text_of(cli::json_of(checks())));
 }
 
 TEST_CASE("doctor --verbose: at what it looked") {
-    expect_golden("doctor-verbose.txt", text_of(cli::lines_of(checks(), true)));
+    expect_golden("doctor-verbose.txt", text_of(cli::lines_of(checks(), true, false)));
 }
 
 TEST_CASE("doctor: a warning is healthy, a failure is not") {
@@ -42,4 +42,12 @@ TEST_CASE("doctor: a warning is healthy, a failure is not") {
     CHECK(cli::json_of(some)["healthy"] == false);
     std::erase_if(some, [](const Check& check) { return check.finding.verdict == doctor::Verdict::failed; });
     CHECK(cli::json_of(some)["healthy"] == true);
+}
+
+TEST_CASE("doctor, in colours: of the verdicts alone") {
+    const auto lines = cli::lines_of(checks(), false, true);
+    CHECK(lines.at(1) == "  ok       config");
+    CHECK(lines.at(2) == "  \033[33mwarning \033[0m kernel              it has no quota for ext4's projects");
+    CHECK(lines.at(6) == "  \033[31mfailed  \033[0m hooks-d.json        there is none?[2J");
+    CHECK(lines.at(8) == "  \033[2mskipped \033[0m run                 not asked for: --run");
 }

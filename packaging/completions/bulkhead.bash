@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
-# bash completion of bulkhead(8), to be installed as /usr/share/bash-completion/completions/bulkhead. The command itself
+# bash completion of bulkhead(1), to be installed as /usr/share/bash-completion/completions/bulkhead. The command itself
 # says what there is.
 
 _bulkhead() {

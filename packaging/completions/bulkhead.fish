@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# fish completion of bulkhead(8), to be installed in /usr/share/fish/vendor_completions.d. The command itself says what
+# fish completion of bulkhead(1), to be installed in /usr/share/fish/vendor_completions.d. The command itself says what
 # there is.
 
 function __bulkhead_complete

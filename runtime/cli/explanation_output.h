@@ -9,7 +9,7 @@
 
 namespace bulkhead::cli {
 
-// As bulkhead(8) has them. The line of a refusal is the last one.
+// As bulkhead(1) has them. The line of a refusal is the last one.
 [[nodiscard]] std::vector<std::string> lines_of(const Explanation& explanation);
 [[nodiscard]] nlohmann::ordered_json json_of(const Explanation& explanation);
 

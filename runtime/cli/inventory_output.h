@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What list, inspect, segment and top print, as bulkhead(8) and config/bulkhead.output.schema.json have it. Pure.
+// What list, inspect, segment and top print, as bulkhead(1) and config/bulkhead.output.schema.json have it. Pure.
 #pragma once
 
 #include "runtime/cli/table.h"

@@ -89,7 +89,7 @@ void note_removal(ConfigureOutcome& outcome, Engine engine) {
     if (engine != Engine::podman && outcome.changes()) {
         outcome.notes.emplace_back(
             "containers that were made with the runtime \"bulkhead\" still call bulkhead-runtime: "
-            "see bulkhead(8)");
+            "see bulkhead(1)");
     }
 }
 

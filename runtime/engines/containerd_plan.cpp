@@ -205,7 +205,7 @@ Result<void> require_own_containerd(const Question& question, const Node& node) 
                ? Result<void>()
                : fail(Code::bad_config,
                       "the containerd of " + node.foreign_containerds.front() +
-                          " has its config made from a template there, which bulkhead(8) says what to add to; to "
+                          " has its config made from a template there, which bulkhead(1) says what to add to; to "
                           "configure another one beside it, name its config with --engine-config");
 }
 

@@ -15,7 +15,7 @@
 namespace bulkhead::engines {
 
 // Above what we add to a TOML file.
-inline constexpr std::string_view our_comment = "# Written by bulkhead configure; see bulkhead(8).";
+inline constexpr std::string_view our_comment = "# Written by bulkhead configure; see bulkhead(1).";
 
 // What our handler of containerd's lets through, and no more.
 inline const std::vector<std::string> our_annotations{"io.bulkhead.*", "io.bulkhead.*/*"};

@@ -167,12 +167,12 @@ $(value bulkhead_starts_total)"
     expect_eq "" "$(jq --raw-output '[.panels[].id] | group_by(.)[] | select(length > 1)' "$dashboard")" "ids that are there twice"
 }
 
-@test "bulkhead(8) has every name" {
+@test "bulkhead(1) has every name" {
     local name
     bundle_asking a
     container_start
     for name in $(bulkhead metrics --format prometheus --per-container | grep -oE '^bulkhead_[a-z_]+' | sort -u); do
-        grep -qE "[*_]${name}[*_]" "$checkout/packaging/man/bulkhead.8.scd" || complain "$name is not there"
+        grep -qE "[*_]${name}[*_]" "$checkout/packaging/man/bulkhead.1.scd" || complain "$name is not there"
     done
 }
 

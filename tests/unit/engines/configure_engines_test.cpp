@@ -34,7 +34,7 @@ TEST_CASE("containerd: the default runtime's options are copied, and what it let
     setup.node.programs.emplace_back("/opt/runc");
     const auto outcome = setup.configure();
     CHECK(setup.read()->ends_with(
-        "\n# Written by bulkhead configure; see bulkhead(8).\n[" + cri +
+        "\n# Written by bulkhead configure; see bulkhead(1).\n[" + cri +
         ".containerd.runtimes.bulkhead]\nruntime_type = \"io.containerd.runc.v2\"\npod_annotations = "
         "[\"io.bulkhead.*\", \"io.bulkhead.*/*\"]\ncontainer_annotations = [\"io.bulkhead.*\", "
         "\"io.bulkhead.*/*\"]\nbase_runtime_spec = \"/etc/base.json\"\nprivileged_without_host_devices = "
@@ -65,7 +65,7 @@ TEST_CASE("containerd: the kubelet says how cgroups are named where containerd d
     Setup setup(Engine::containerd);
     setup.node.kubelet = "systemd";
     setup.configure();
-    CHECK(setup.read()->starts_with("version = 2\n\n# Written by bulkhead configure; see bulkhead(8).\n["));
+    CHECK(setup.read()->starts_with("version = 2\n\n# Written by bulkhead configure; see bulkhead(1).\n["));
     CHECK(setup.config().runtime("bulkhead")->systemd_cgroup == true);
     CHECK_FALSE(setup.config().runtime("runc")->systemd_cgroup);
 }
@@ -143,7 +143,7 @@ TEST_CASE("podman: the admin's own paths stay behind ours, and a runtime that is
     const auto outcome = setup.configure({.make_default = true, .remove = false, .dry_run = false});
     CHECK(
         *setup.read("containers.conf.d/50-bulkhead.conf") ==
-        "# Written by bulkhead configure; see bulkhead(8).\n[engine.runtimes]\ncrun = [\"/usr/libexec/bulkhead/crun\", "
+        "# Written by bulkhead configure; see bulkhead(1).\n[engine.runtimes]\ncrun = [\"/usr/libexec/bulkhead/crun\", "
         "\"/opt/crun\", \"/nowhere/crun\"]\n");
     CHECK(notes_have(outcome, "the engine runs /opt/crun"));
     CHECK(notes_have(outcome, "with or without --default"));
@@ -191,9 +191,9 @@ TEST_CASE("crio: the default handler with another program; never an annotation t
     setup.node.programs.emplace_back("/usr/libexec/crio/crun");
     const auto outcome = setup.configure({.make_default = true, .remove = false, .dry_run = false});
     CHECK(*setup.read("crio.conf.d/50-bulkhead.conf") ==
-          "# Written by bulkhead configure; see bulkhead(8).\n[crio.runtime]\ndefault_runtime = \"bulkhead\"\n\n# "
+          "# Written by bulkhead configure; see bulkhead(1).\n[crio.runtime]\ndefault_runtime = \"bulkhead\"\n\n# "
           "Written by bulkhead "
-          "configure; see bulkhead(8).\n[crio.runtime.runtimes.bulkhead]\nallowed_annotations = "
+          "configure; see bulkhead(1).\n[crio.runtime.runtimes.bulkhead]\nallowed_annotations = "
           "[\"io.kubernetes.cri-o.Devices\"]\n"
           "monitor_path = \"/usr/libexec/crio/conmon\"\nruntime_path = \"/usr/libexec/bulkhead/crun\"\nruntime_root = "
           "\"/run/crun\"\n");

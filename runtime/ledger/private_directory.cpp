@@ -58,7 +58,7 @@ Result<std::optional<std::string>> read_private_file(BorrowedFd directory, const
         return file.error().number == ENOENT ? Result<std::optional<std::string>>(std::nullopt)
                                              : std::unexpected(file.error());
     }
-    return sys::read_all(file->borrow(), most);
+    return in_context(name, sys::read_all(file->borrow(), most));
 }
 
 } // namespace bulkhead::ledger

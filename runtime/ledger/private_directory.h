@@ -22,7 +22,7 @@ enum class IfMissing { fail, make, make_synced };
 // FIFO not waited for.
 [[nodiscard]] Result<UniqueFd> open_private_file(BorrowedFd directory, const std::string& name, int flags);
 
-// nullopt where it is not there. More than `most` bytes: Code::malformed_input.
+// nullopt where it is not there. More than `most` bytes: Code::malformed_input. Every error names the file.
 [[nodiscard]] Result<std::optional<std::string>> read_private_file(BorrowedFd directory, const std::string& name,
                                                                    std::size_t most);
 

@@ -146,7 +146,17 @@ TEST_CASE("a symlink in place of a file is not followed, and a FIFO does not mak
     ::alarm(30);
     static_cast<void>(read_private_file(parent.borrow(), "fifo", 10));
     ::alarm(0);
-    CHECK(!read_private_file(parent.borrow(), "directory", 10));
+    CHECK(what_of(read_private_file(parent.borrow(), "directory", 10)) == "directory: read: Is a directory");
+}
+
+TEST_CASE("what cannot be read is told by its name (root only)" * root_only) {
+    const TemporaryDirectory directory;
+    directory.write("file", "text");
+    REQUIRE(::chmod(directory.path("file").c_str(), 0600) == 0);
+    const auto parent = test::open_directory(directory.path());
+    CHECK(what_of(read_private_file(parent.borrow(), "file", 3)) == "file: is larger than 3 bytes");
+    const test::FailingCall failing(SYS_read, EIO);
+    CHECK(what_of(read_private_file(parent.borrow(), "file", 10)) == "file: read: Input/output error");
 }
 
 TEST_CASE("a directory that is made for good has its parent synced, others do not (root only)" * root_only) {

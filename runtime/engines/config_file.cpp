@@ -67,15 +67,10 @@ Result<void> replace(const Location& location, const std::string& text) {
         TRY(sys::write_all(file.borrow(), text));
         TRY(location.likeness ? sys::make_like(file.borrow(), *location.likeness)
                               : sys::set_owner_and_mode(file.borrow(), 0, 0, new_mode));
-        TRY(sys::sync(file.borrow()));
-        TRY(sys::rename_at(directory, temporary, location.name));
-        return sys::sync(directory);
+        return sys::sync(file.borrow());
     };
-    auto written = write();
-    if (!written) {
-        static_cast<void>(sys::unlink_at(directory, temporary));
-    }
-    return written;
+    TRY(sys::rename_or_unlink_at(directory, temporary, location.name, write()));
+    return sys::sync(directory);
 }
 
 // With those above it; whether it was missing.

@@ -36,14 +36,7 @@ Result<void> replace(const std::string& directory_path, const std::string& name,
     TRY_ASSIGN(const auto likeness, likeness_of(directory.borrow(), name));
     const auto temporary = sys::temporary_name(name);
     TRY_ASSIGN(const auto file, sys::make_temporary_at(directory.borrow(), temporary));
-    auto written = write_like(file.borrow(), likeness, text);
-    if (written) {
-        written = sys::rename_at(directory.borrow(), temporary, name);
-    }
-    if (!written) {
-        static_cast<void>(sys::unlink_at(directory.borrow(), temporary));
-    }
-    return written;
+    return sys::rename_or_unlink_at(directory.borrow(), temporary, name, write_like(file.borrow(), likeness, text));
 }
 
 } // namespace

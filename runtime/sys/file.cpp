@@ -240,6 +240,15 @@ Result<void> rename_at(BorrowedFd directory, const std::string& from, const std:
     return {};
 }
 
+Result<void> rename_or_unlink_at(BorrowedFd directory, const std::string& temporary, const std::string& name,
+                                 Result<void> written) {
+    auto done = written ? rename_at(directory, temporary, name) : std::move(written);
+    if (!done) {
+        static_cast<void>(unlink_at(directory, temporary));
+    }
+    return done;
+}
+
 Result<void> make_symlink_at(BorrowedFd directory, const std::string& name, const std::string& target) {
     if (call(SYS_symlinkat, target.c_str(), directory.number(), name.c_str()) < 0) {
         return fail_errno(errno, "symlink " + name);
@@ -289,19 +298,12 @@ Result<UniqueFd> open_temporary(BorrowedFd directory, const std::string& name, S
 Result<void> replace_file(BorrowedFd directory, const std::string& name, std::string_view text, Synced synced) {
     const auto temporary = temporary_name(name);
     TRY_ASSIGN(const auto file, open_temporary(directory, temporary, synced)); // else it may be another's
-    const auto write = [&]() -> Result<void> {
-        TRY(write_all(file.borrow(), text));
-        if (synced == Synced::yes) {
-            TRY(sync(file.borrow()));
-        }
-        TRY(rename_at(directory, temporary, name));
-        return synced == Synced::yes ? sync(directory) : Result<void>{};
-    };
-    auto written = write();
-    if (!written) {
-        static_cast<void>(unlink_at(directory, temporary));
+    auto written = write_all(file.borrow(), text);
+    if (written && synced == Synced::yes) {
+        written = sync(file.borrow());
     }
-    return written;
+    TRY(rename_or_unlink_at(directory, temporary, name, std::move(written)));
+    return synced == Synced::yes ? sync(directory) : Result<void>{};
 }
 } // namespace
 

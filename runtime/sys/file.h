@@ -94,6 +94,11 @@ void write_to_stderr(std::string_view text);
 // rename(2) within a directory: `to` is replaced.
 [[nodiscard]] Result<void> rename_at(BorrowedFd directory, const std::string& from, const std::string& to);
 
+// How a file that was written as `temporary` takes the place of `name`, where it was `written`; else, or where that
+// fails, it is removed. Returns the first error.
+[[nodiscard]] Result<void> rename_or_unlink_at(BorrowedFd directory, const std::string& temporary,
+                                               const std::string& name, Result<void> written);
+
 // symlinkat(2): EEXIST where `name` is there.
 [[nodiscard]] Result<void> make_symlink_at(BorrowedFd directory, const std::string& name, const std::string& target);
 

@@ -211,6 +211,30 @@ $(value bulkhead_starts_total)"
     expect_eq 3 "$(sort -u <<<"$names" | wc -l)" "$names"
 }
 
+@test "what a killed run left goes with the next, and nothing that is not of one" {
+    mkdir -m 777 "$work/out"
+    local out=$work/out named=$work/out/.bulkhead-0000000
+    (exec 2>/dev/null; strace --quiet=all --output=/dev/null --inject=renameat2:signal=KILL "$BULKHEAD" \
+        --state-dir "$state_dir" metrics --output-file "$out/bulkhead.prom") || true
+    expect_match '^\.bulkhead-[0-9a-f]{8}\.tmp$' "$(ls -A "$out")"
+    echo mine >"$work/mine"
+    ln -s "$work/mine" "${named}1.tmp"
+    ln "$work/mine" "${named}2.tmp"
+    mkfifo "${named}3.tmp"
+    mkdir "${named}4.tmp"
+    setpriv --reuid=nobody --regid=nogroup --clear-groups touch "${named}5.tmp"
+    touch "${named}6.tmp" "$out/.bulkhead-7"
+    exec 4<"${named}6.tmp"
+    flock --nonblock 4 # another run writes it
+    timeout 20 "$BULKHEAD" --state-dir "$state_dir" metrics --output-file "$out/bulkhead.prom"
+    expect_eq ".bulkhead-00000001.tmp .bulkhead-00000002.tmp .bulkhead-00000003.tmp .bulkhead-00000004.tmp \
+.bulkhead-00000005.tmp .bulkhead-00000006.tmp .bulkhead-7 bulkhead.prom" "$(cd "$out" && printf '%s\n' .b* * | LC_ALL=C sort | paste -sd ' ')"
+    expect_eq mine "$(<"$work/mine")"
+    exec 4<&-
+    bulkhead metrics --output-file "$out/bulkhead.prom"
+    [[ ! -e ${named}6.tmp && -e ${named}5.tmp ]]
+}
+
 @test "what is no file is not replaced" {
     mkdir "$work/out" "$work/out/directory"
     mknod "$work/out/device" c 0 0 # the number of a whiteout: may be made everywhere, and leads to no device

@@ -8,38 +8,43 @@
 #include "runtime/sys/path.h"
 #include "runtime/sys/statmount.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <string_view>
 #include <unistd.h>
 
 namespace bulkhead::inventory {
 
 namespace {
 
-// A container may mount a FUSE file system of its own on any of its directories, and the server need never answer: then
-// neither would we. Its root can be stood on, but nothing must be looked up in it, and no statfs(2) asked of it.
+// Those whose answers come from this machine: roots of containers, and what is mounted on /dev.
+constexpr std::array<std::string_view, 14> answering_types{"overlay", "tmpfs", "devtmpfs", "ramfs",   "ext4",
+                                                           "ext3",    "ext2",  "xfs",      "btrfs",   "bcachefs",
+                                                           "f2fs",    "zfs",   "erofs",    "squashfs"};
+
+// Behind any other one there may be a server that never answers, and then neither would we: FUSE, which a container may
+// mount on its directories, or NFS, which a pod may have on /dev, or where its process has changed its root to, from
+// wherever it likes. Its root can be stood on, but nothing must be looked up in it, and no statfs(2) asked of it.
 Result<sys::MountInfo> mount_that_answers(BorrowedFd directory, const sys::Process& process) {
     TRY_ASSIGN(auto mount, sys::mount_of(directory, process));
-    if (mount.type.starts_with("fuse")) {
-        return fail(Code::unsupported, "a FUSE file system of the container's is mounted on the way to /dev/shm");
+    if (std::ranges::find(answering_types, mount.type) == answering_types.end()) {
+        return fail(Code::unsupported,
+                    "a file system that may never answer (" + mount.type + ") is mounted on the way to /dev/shm");
     }
     return mount;
 }
 
 bool is_none(const Error& error) { return error.number == ENOENT || error.number == ENOTDIR || error.number == ELOOP; }
 
-Result<std::optional<ShmUse>> use_of(BorrowedFd shm, const sys::MountInfo& mount) {
-    TRY_ASSIGN(const auto place, sys::place_of(shm));
-    if (!place.mount_root || mount.type != "tmpfs") {
-        return std::nullopt;
-    }
+Result<ShmUse> use_of(BorrowedFd shm, const sys::Place& place) {
     TRY_ASSIGN(const auto use, sys::tmpfs_use(shm));
-    ShmUse shown{.used = use.used, .limit = {}, .hosts = false, .device = place.device};
-    if (use.size.value != 0) {
-        shown.limit = use.size;
-    }
-    TRY_ASSIGN(shown.hosts, resources::is_hosts(place, "/dev/shm"));
-    return shown;
+    TRY_ASSIGN(const auto hosts, resources::is_hosts(place, "/dev/shm"));
+    return ShmUse{.used = use.used,
+                  .limit = use.size.value != 0 ? std::optional(use.size) : std::nullopt,
+                  .hosts = hosts,
+                  .device = place.device};
 }
 
 // The file system that the process has on /dev/shm by its own mount table, where that is a tmpfs.
@@ -61,7 +66,7 @@ Result<std::string> place_of_tmpfs(dev_t device) {
     TRY_ASSIGN(const auto here, sys::Process::open(::getpid()));
     TRY_ASSIGN(const auto mountinfo, here.mountinfo());
     TRY(sys::for_each_mount(mountinfo.borrow(), [&](const sys::MountInfo& mount) {
-        if (mount.device == device && mount.type == "tmpfs" && mount.root == "/") {
+        if (mount.device == device) {
             place = mount.point;
         }
         return place.empty();
@@ -86,11 +91,8 @@ Result<std::optional<ShmUse>> use_seen_from_host(const sys::Process& process) {
     if (found.device != *device) {
         return fail(Code::system, place + " is mounted over");
     }
-    TRY_ASSIGN(const auto use, sys::tmpfs_use(shm.borrow()));
-    return ShmUse{.used = use.used,
-                  .limit = use.size.value != 0 ? std::optional(use.size) : std::nullopt,
-                  .hosts = place == "/dev/shm",
-                  .device = *device};
+    TRY_ASSIGN(const auto use, use_of(shm.borrow(), found));
+    return use;
 }
 
 } // namespace
@@ -112,7 +114,12 @@ Result<std::optional<ShmUse>> shm_use(const sys::Process& process) {
         directory = *std::move(next);
     }
     TRY_ASSIGN(const auto mount, mount_that_answers(directory.borrow(), process));
-    return use_of(directory.borrow(), mount);
+    TRY_ASSIGN(const auto place, sys::place_of(directory.borrow()));
+    if (!place.mount_root || mount.type != "tmpfs") {
+        return std::nullopt;
+    }
+    TRY_ASSIGN(const auto use, use_of(directory.borrow(), place));
+    return use;
 }
 
 } // namespace bulkhead::inventory

@@ -31,9 +31,12 @@ struct Box {
 
     [[nodiscard]] std::string root(const std::string& path = "") const { return directory.path("root") + path; }
 
-    // "USED/LIMIT", with what else there is to say.
-    [[nodiscard]] std::string look(const std::function<bool()>& first = [] { return true; }) const {
-        const test::IdleProcess process([&] { return first() && ::chroot(root().c_str()) == 0 && ::chdir("/") == 0; });
+    // Of a process that did `first` and has its root directory in this one's `new_root`: "USED/LIMIT", with what else
+    // there is to say.
+    [[nodiscard]] std::string
+    look(const std::function<bool()>& first = [] { return true; }, const std::string& new_root = "") const {
+        const test::IdleProcess process(
+            [&] { return first() && ::chroot(root(new_root).c_str()) == 0 && ::chdir("/") == 0; });
         findings.expect(process.ready(), "chroot");
         const auto use = inventory::shm_use(*sys::Process::open(process.pid()));
         if (!use) {
@@ -64,13 +67,31 @@ bool mount_silent_fuse(const std::string& place) {
     return device >= 0 && ::mount("silent", place.c_str(), "fuse", 0, options.c_str()) == 0;
 }
 
-bool can_mount_fuse() {
-    return test::can_mount_privately() && test::in_private_mounts([](Findings& findings) {
+// The same, for want of an NFS server: whoever looks a name up waits for a daemon.
+bool mount_silent_autofs(const std::string& place) {
+    int ends[2] = {-1, -1};
+    if (::pipe(ends) != 0) {
+        return false;
+    }
+    const pid_t daemon = ::fork(); // whose process group does not wait
+    if (daemon == 0) {
+        ::setpgid(0, 0);
+        const auto options =
+            "fd=" + std::to_string(ends[1]) + ",pgrp=" + std::to_string(::getpid()) + ",minproto=5,maxproto=5,indirect";
+        ::_exit(::mount("silent", place.c_str(), "autofs", 0, options.c_str()) == 0 ? 0 : 1);
+    }
+    return daemon > 0 && test::wait_for(daemon) == 0;
+}
+
+bool can_mount(bool (*mount)(const std::string& place)) {
+    return test::can_mount_privately() && test::in_private_mounts([&](Findings& findings) {
                                               const test::TemporaryDirectory directory;
-                                              findings.expect(mount_silent_fuse(directory.path()), "no FUSE");
+                                              findings.expect(mount(directory.path()), "not here");
                                               ::umount2(directory.path().c_str(), MNT_DETACH);
                                           }).empty();
 }
+
+bool can_mount_fuse() { return can_mount(mount_silent_fuse); }
 
 } // namespace
 
@@ -120,7 +141,7 @@ TEST_CASE("the host's own is said to be (root, mounts of its own)" * needs_mount
 }
 
 TEST_CASE("a FUSE file system that never answers is not asked (root, FUSE)" * doctest::skip(!can_mount_fuse())) {
-    const std::string refusal = "a FUSE file system of the container's is mounted on the way to /dev/shm";
+    const std::string refusal = "a file system that may never answer (fuse) is mounted on the way to /dev/shm";
     for (const auto* place : {"/dev/shm", "/dev"}) {
         CAPTURE(place);
         CHECK(findings_of([&](Findings& findings, const Box& box) {
@@ -130,6 +151,26 @@ TEST_CASE("a FUSE file system that never answers is not asked (root, FUSE)" * do
                   ::umount2(box.root(place).c_str(), MNT_DETACH);
               }) == "");
     }
+}
+
+TEST_CASE("nor is any other one that may never answer (root, autofs)" *
+          doctest::skip(!can_mount(mount_silent_autofs))) {
+    CHECK(findings_of([&](Findings& findings, const Box& box) {
+              findings.expect(mount_silent_autofs(box.root("/dev")), "mount");
+              findings.expect_equal(box.look(),
+                                    "a file system that may never answer (autofs) is mounted on the way to /dev/shm");
+              ::umount2(box.root("/dev").c_str(), MNT_DETACH);
+          }) == "");
+}
+
+TEST_CASE("nor where the process has its root (root, autofs)" * doctest::skip(!can_mount(mount_silent_autofs))) {
+    CHECK(findings_of([&](Findings& findings, const Box& box) {
+              std::filesystem::create_directories(box.root("/jail"));
+              findings.expect(mount_silent_autofs(box.root("/jail")), "mount");
+              findings.expect_equal(box.look([] { return true; }, "/jail"),
+                                    "a file system that may never answer (autofs) is mounted on the way to /dev/shm");
+              ::umount2(box.root("/jail").c_str(), MNT_DETACH);
+          }) == "");
 }
 
 namespace {

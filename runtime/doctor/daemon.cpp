@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/doctor/daemon.h"
 
-#include "runtime/doctor/program.h"
 #include "runtime/doctor/runtimes.h"
 #include "runtime/engines/daemon.h"
+#include "runtime/engines/program.h"
 #include "runtime/sys/process.h"
 
 #include <algorithm>
@@ -61,7 +61,7 @@ bool has_line(const std::string& text, const std::string& line) {
 
 // dockerd reads its runtimes again at SIGHUP, so its age says nothing; it can be asked.
 Finding judge_docker(const EngineConfig& config, const Daemon& daemon) {
-    const auto client = find_program("docker");
+    const auto client = engines::find_program("docker");
     const std::string format = "{{.DefaultRuntime}}\n{{range $name, $runtime := .Runtimes}}{{$name}} "
                                "{{$runtime.Path}}\n{{end}}";
     const auto said = client ? sys::run_program({*client, "info", "--format", format}, std::chrono::seconds(10))

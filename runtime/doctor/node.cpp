@@ -3,6 +3,7 @@
 
 #include "runtime/doctor/program.h"
 #include "runtime/engines/daemon.h"
+#include "runtime/engines/program.h"
 
 #include <algorithm>
 
@@ -13,7 +14,7 @@ namespace {
 PresentEngine look_at(engines::Engine engine, bool asked_for) {
     PresentEngine present;
     present.engine = engine;
-    present.program = find_program(engines::program_name(engine)).value_or("");
+    present.program = engines::find_program(engines::program_name(engine)).value_or("");
     present.asked_for = asked_for;
     present.daemon = find_daemon(engine);
     if (present.installed()) {
@@ -57,7 +58,7 @@ std::string program_of(const engines::Runtime& runtime) {
     if (runtime.paths.empty()) {
         // containerd's shim of runc runs runc, whatever the handler is called.
         const bool is_runc = runtime.type.starts_with("io.containerd.runc.");
-        return find_program(is_runc ? "runc" : runtime.name).value_or("");
+        return engines::find_program(is_runc ? "runc" : runtime.name).value_or("");
     }
     const auto found = std::ranges::find_if(runtime.paths, exists);
     return found == runtime.paths.end() ? "" : *found;

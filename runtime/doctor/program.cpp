@@ -67,15 +67,4 @@ bool is_same_file(const std::string& path, const std::string& other) {
 
 bool exists(const std::string& path) { return status(path).has_value(); }
 
-std::optional<std::string> find_program(std::string_view name) {
-    for (const auto* const place :
-         {"/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/", "/bin/", "/sbin/"}) {
-        auto path = std::string(place).append(name);
-        if (const auto file = status(path); file && S_ISREG(file->mode)) {
-            return path;
-        }
-    }
-    return std::nullopt;
-}
-
 } // namespace bulkhead::doctor

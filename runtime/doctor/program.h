@@ -4,9 +4,7 @@
 
 #include "runtime/doctor/check.h"
 
-#include <optional>
 #include <string>
-#include <string_view>
 
 namespace bulkhead::doctor {
 
@@ -17,8 +15,5 @@ namespace bulkhead::doctor {
 // Whether both lead to the same file.
 [[nodiscard]] bool is_same_file(const std::string& path, const std::string& other);
 [[nodiscard]] bool exists(const std::string& path);
-
-// Where a program of that name is that an engine's package installs; nullopt: nowhere.
-[[nodiscard]] std::optional<std::string> find_program(std::string_view name);
 
 } // namespace bulkhead::doctor

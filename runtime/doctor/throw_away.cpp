@@ -4,6 +4,7 @@
 #include "runtime/doctor/program.h"
 #include "runtime/doctor/runtimes.h"
 #include "runtime/doctor/tar.h"
+#include "runtime/engines/program.h"
 #include "runtime/oci/annotation.h"
 #include "runtime/sys/file.h"
 
@@ -147,7 +148,7 @@ private:
 };
 
 Result<std::string> command_of(const char* name) {
-    const auto program = find_program(name);
+    const auto program = engines::find_program(name);
     return program ? Result<std::string>(*program)
                    : fail(Code::unsupported, std::string(name) + ", its command, is not installed");
 }

@@ -176,8 +176,7 @@ Result<std::string> edit_object(std::string_view text, std::string_view object_t
         text, {{.at = member->value, .size = value.size(), .text = nested_text(path.subspan(1), *wish.value, layout)}});
 }
 
-// --- The proof
-// --------------------------------------------------------------------------------------------------------
+// --- The proof ------------------------------------------------------------------------------------------------------
 
 using nlohmann::json;
 

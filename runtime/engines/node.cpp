@@ -3,23 +3,16 @@
 #include "runtime/engines/config_text.h"
 #include "runtime/engines/daemon.h"
 #include "runtime/engines/plan.h"
+#include "runtime/engines/program.h"
 #include "runtime/shim/real_runtime.h"
 #include "runtime/sys/file.h"
 
 #include <algorithm>
-#include <array>
 #include <sys/stat.h>
 
 namespace bulkhead::engines {
 
 namespace {
-
-std::optional<std::pair<dev_t, ino_t>> program_at(const std::string& path) {
-    const auto status = sys::status_behind(sys::working_directory, path);
-    return status && S_ISREG(status->mode) && sys::may_execute(path)
-               ? std::optional(std::pair(status->device, status->inode))
-               : std::nullopt;
-}
 
 std::string read_or_nothing(const std::string& path) {
     const auto text = read_text(path);
@@ -52,13 +45,6 @@ std::vector<std::string> foreign_containerds() {
     return found;
 }
 
-bool is_installed(Engine engine) {
-    const auto name = program_name(engine);
-    return std::ranges::any_of(
-        std::array{"/usr/bin/", "/usr/sbin/", "/usr/local/bin/", "/usr/local/sbin/"},
-        [&](const char* place) { return program_at(std::string(place).append(name)).has_value(); });
-}
-
 std::vector<Daemon> daemons_of(Engine engine) {
     std::vector<Daemon> daemons;
     if (engine == Engine::podman) {
@@ -89,7 +75,7 @@ Node look_at_node(Engine engine, const std::vector<std::string>& runtimes) {
         TRY_ASSIGN(auto real, shim::find_real_runtime(called_as, runtimes, nullptr, shim.value_or(sys::FileStatus())));
         return std::move(real.path);
     };
-    node.has_engine = is_installed(engine);
+    node.has_engine = find_program(program_name(engine)).has_value();
     node.kubelet_cgroup_driver = kubelet_cgroup_driver();
     node.foreign_containerds = foreign_containerds();
     node.daemons = daemons_of(engine);

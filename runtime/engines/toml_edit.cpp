@@ -120,8 +120,7 @@ private:
     std::string line_end_;
 };
 
-// --- Ways to write something. Each may be wrong for a text: what it makes is read again.
-// ---------------------------------
+// --- Ways to write something. Each may be wrong for a text: what it makes is read again. ----------------------------
 
 using Candidate = std::optional<std::string>;
 
@@ -211,8 +210,7 @@ Candidate add_in_line(const Text& text, Path path, const Toml& value) {
     return std::nullopt;
 }
 
-// --- Ways to take something out
-// ----------------------------------------------------------------------------------------
+// --- Ways to take something out -------------------------------------------------------------------------------------
 
 const TomlMember* member_at(const Toml& root, Path path) {
     const auto* const parent = root.find(path.first(path.size() - 1));
@@ -266,8 +264,7 @@ Candidate remove_sections(const Text& text, const TomlMember& member) {
     return sections.empty() ? std::nullopt : Candidate(spliced(text.text(), std::move(sections)));
 }
 
-// --- The proof
-// --------------------------------------------------------------------------------------------------------
+// --- The proof ------------------------------------------------------------------------------------------------------
 
 // Tables that are only named as parts of others' headers go with those.
 Toml without_empty_tables(Toml value) {

@@ -4,11 +4,28 @@
 #include "support/child.h"
 #include "support/temporary_directory.h"
 
+#include <cerrno>
 #include <doctest/doctest.h>
+#include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
 
 using namespace bulkhead;
+
+// CRI-O would read it there, and elsewhere it is another directory's, which may be another file system.
+TEST_CASE("a file begins beside its place, but above a directory of drop-ins (root only)" *
+          doctest::skip(geteuid() != 0)) {
+    const test::TemporaryDirectory directory;
+    for (const auto* const name : {"etc", "etc/crio.conf.d", "etc/plain", "etc/.a.tmp"}) {
+        std::filesystem::create_directory(directory.path(name));
+    }
+    std::filesystem::create_directory(directory.path("etc/crio.conf.d/.b.tmp"));
+    // A directory in its way.
+    CHECK(engines::write_config(directory.path("etc/crio.conf.d/a"), "x").error().number == EISDIR);
+    CHECK(engines::write_config(directory.path("etc/crio.conf.d/b"), "x"));
+    CHECK(engines::write_config(directory.path("etc/plain/a"), "x"));
+    CHECK(engines::write_config(directory.path("etc/a"), "x").error().number == EISDIR);
+}
 
 // Else the engine's own users, rootless podman's for one, could not read what is in them.
 TEST_CASE("directories that are made can be read by all, whatever the umask is (root only)" *

@@ -20,6 +20,28 @@ TEST_CASE("docker: what somebody has written since stays, and only ours goes" * 
                            "{\"path\": \"/usr/sbin/runc\"}\n  }\n}\n");
 }
 
+TEST_CASE("docker: members that were empty before stay, those that we made go" * root_only) {
+    Setup setup(Engine::docker);
+    const auto remain = [&](const std::string& before) {
+        setup.write(before);
+        setup.configure();
+        setup.write(*setup.read() + " \n"); // so that it is no longer what configure wrote
+        setup.remove();
+        return *setup.read();
+    };
+    CHECK(remain("{\"runtimes\": {}}\n") == "{\"runtimes\": {}}\n \n");
+    CHECK(remain("{}\n") == "{}\n \n");
+    CHECK(remain("{\"debug\": true}\n") == "{\"debug\": true}\n \n");
+}
+
+TEST_CASE("docker: a file that we made goes, whoever has touched it since, where nothing else is in it" * root_only) {
+    Setup setup(Engine::docker);
+    setup.configure();
+    setup.write(*setup.read() + " \n");
+    setup.remove();
+    CHECK_FALSE(setup.read());
+}
+
 TEST_CASE("containerd: the default runtime's options are copied, and what it lets through is not" * root_only) {
     Setup setup(Engine::containerd);
     setup.write(

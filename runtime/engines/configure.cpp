@@ -67,7 +67,7 @@ Result<void> write(const FileEdit& edit, Records& records, const ConfigureReques
     const bool made_before = record != nullptr && record->made_directory;
     if (request.remove) {
         TRY(write_config(edit.path, edit.after));
-        if (made_before && !edit.after) {
+        if (made_before) {
             remove_empty_directory_of(edit.path);
         }
         return records.forget(edit.path);

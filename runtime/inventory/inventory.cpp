@@ -109,10 +109,11 @@ private:
         }
     }
 
-    // What could not be told of one that went meanwhile is no problem.
+    // What could not be told of one that went meanwhile is no problem, nor is it what was told of whoever has its
+    // number by now.
     static void measure_running(const Receipt& receipt, Container& container) {
         const auto process = sys::Process::open(receipt.process.pid);
-        if (process && process->identity() == receipt.process) {
+        if (process) {
             keep(container, "shm", container.shm, shm_use(*process));
             keep(container, "memory", container.memory, in_cgroup<MemoryUse>(receipt, *process, "memory", memory_use));
             keep(container, "pids", container.pids, in_cgroup<PidsUse>(receipt, *process, "pids", pids_use));

@@ -2,12 +2,14 @@
 #include "runtime/engines/config_file.h"
 
 #include "support/child.h"
+#include "support/failing_call.h"
 #include "support/temporary_directory.h"
 
 #include <cerrno>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 using namespace bulkhead;
@@ -45,4 +47,23 @@ TEST_CASE("directories that are made can be read by all, whatever the umask is (
     }
     REQUIRE(::stat(path.c_str(), &status) == 0);
     CHECK((status.st_mode & 07777) == 0644);
+}
+
+TEST_CASE("what is written or removed is on disk when it returns, or that is told (root only)" *
+          doctest::skip(geteuid() != 0)) {
+    const test::TemporaryDirectory directory;
+    const auto path = directory.path("a");
+    REQUIRE(engines::write_config(path, "old"));
+    {
+        const test::FailingCall failing(SYS_fsync, EIO); // the file's
+        CHECK(engines::write_config(path, "new").error().number == EIO);
+        CHECK(test::read_file(path) == "old");
+        CHECK(!directory.has(".a.tmp"));
+    }
+    {
+        const test::FailingCall failing(SYS_fsync, EIO, 1); // the directory's
+        CHECK(engines::write_config(path, "new").error().number == EIO);
+    }
+    const test::FailingCall failing(SYS_fsync, EIO);
+    CHECK(engines::write_config(path, std::nullopt).error().number == EIO);
 }

@@ -83,6 +83,23 @@ TEST_CASE("containerd: what the default runtime gets later, ours gets; what ours
     CHECK_FALSE(setup.configure().changes());
 }
 
+TEST_CASE("containerd: the runtime that we had to write goes with ours, unless somebody has added to it" * root_only) {
+    for (const std::string added : {"", "privileged_without_host_devices = true\n"}) {
+        CAPTURE(added);
+        Setup setup(Engine::containerd);
+        setup.write("version = 2\n");
+        setup.configure();
+        const auto runc = "[" + cri + ".containerd.runtimes.runc]\nruntime_type = \"io.containerd.runc.v2\"\n";
+        auto text = *setup.read();
+        REQUIRE(text.find(runc) != std::string::npos);
+        text.insert(text.find(runc) + runc.size(), added);
+        setup.write(text + "\n"); // so that it is no longer what configure wrote
+        setup.remove();
+        CHECK((setup.read()->find(runc + added) != std::string::npos) == !added.empty());
+        CHECK(setup.read()->find("bulkhead\"") == std::string::npos);
+    }
+}
+
 TEST_CASE("containerd: the kubelet says how cgroups are named where containerd does not" * root_only) {
     Setup setup(Engine::containerd);
     setup.node.kubelet = "systemd";
@@ -190,6 +207,9 @@ TEST_CASE("podman: what passes the shim by is said" * root_only) {
     const auto outcome = setup.configure();
     CHECK(notes_have(outcome, "podman's default runtime is \"/usr/bin/crun\""));
     CHECK(notes_have(outcome, "99-x.conf comes after"));
+    setup.write("[engine.runtimes]\nrunc = [\"/usr/libexec/bulkhead/runc\", \"/usr/sbin/runc\"]\n",
+                "containers.conf.d/99-x.conf");
+    CHECK_FALSE(notes_have(setup.configure(), "99-x.conf"));
 }
 
 TEST_CASE("podman: a list of ours that somebody has added to becomes his without ours" * root_only) {

@@ -61,6 +61,7 @@ TEST_CASE("a text with more tables or keys than a config has is not parsed: each
     CHECK(wrong_with(numbered(60'000, " [[a", "]]\n")) == "line 5001: has too many tables: more than 5000");
     CHECK(wrong_with(numbered(60'000, "a", "=1\n")) == "line 5001: has too many keys: more than 5000");
     CHECK(wrong_with(numbered(5000, "[a", "]\n")) == "");
+    CHECK(wrong_with("a = [\n" + times(6000, "[1],\n") + "]\n") == ""); // no tables
 }
 
 TEST_CASE("a line as long as the text is read in no time") {

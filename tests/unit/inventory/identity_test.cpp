@@ -17,5 +17,6 @@ TEST_CASE("the engine, by where it has its bundles") {
     CHECK(engine_of("/run/containerd/io.containerd.runtime.v2.task/default/web", Family::none) == "containerd");
     CHECK(engine_of("/home/me/bundle", Family::none).empty());
     CHECK(engine_of("/home/me/userdata", Family::none).empty());
+    CHECK(engine_of("/home/me/my-containers/web", Family::none).empty());
     CHECK(engine_of("", Family::none).empty());
 }

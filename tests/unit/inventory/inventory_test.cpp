@@ -191,6 +191,35 @@ TEST_CASE("what cannot be read of a container is a problem of it (root only)" * 
     CHECK(inventory.containers[0].problems[0].starts_with("shm: "));
 }
 
+namespace {
+const test::IdleProcess* ending = nullptr;
+
+int end_it(long number) {
+    if (number != SYS_statx) { // of where /dev/shm lies
+        return 0;
+    }
+    ending->become_zombie();
+    return EIO;
+}
+} // namespace
+
+TEST_CASE("a container that goes while it is looked at is gone, which is no problem (root only)" * root_only) {
+    const Fixture fixture;
+    const test::IdleProcess process;
+    fixture.add(receipt_of(process, "web", fixture.bundle()));
+    ending = &process;
+    sys::intercept(&end_it);
+    const auto inventory = take_inventory(fixture.state());
+    sys::intercept(nullptr);
+    REQUIRE(inventory);
+    REQUIRE(inventory->containers.size() == 1);
+    const auto& container = inventory->containers[0];
+    CHECK(container.status == inventory::Status::gone);
+    CHECK(container.problems.empty());
+    CHECK_FALSE(container.memory);
+    CHECK_FALSE(container.pids);
+}
+
 TEST_CASE("a receipt that cannot be read is told, and the others are there, in order (root only)" * root_only) {
     const Fixture fixture;
     const test::IdleProcess process;
@@ -228,6 +257,10 @@ TEST_CASE("segments, with who is in them (root, mounts of its own)" * needs_moun
         };
         const auto web = receipt_of(process, "web", fixture.bundle());
         fixture.add(web);
+        auto old = web; // of another boot, when the same numbers were another process's
+        old.id = "old";
+        old.boot_id = "another";
+        fixture.add(old);
         join(web, true);
         join(receipt_of(stranger, "unknown", "/b"), true);
         test::write_file(fixture.state() + "/segments/k8s/shop/feed/file", std::string(5000, 'x'));

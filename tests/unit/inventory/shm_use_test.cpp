@@ -60,6 +60,17 @@ std::string findings_of(Body body) {
     });
 }
 
+bool write_into(const char* path, std::string_view text) {
+    const int file = ::open(path, O_WRONLY | O_CLOEXEC);
+    return file >= 0 && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+           ::close(file) == 0;
+}
+
+bool enter_user_namespace(int others) {
+    return ::unshare(CLONE_NEWUSER | others) == 0 && write_into("/proc/self/setgroups", "deny") &&
+           write_into("/proc/self/uid_map", "0 0 1") && write_into("/proc/self/gid_map", "0 0 1");
+}
+
 // Whoever asks it waits for ever: nobody reads from /dev/fuse.
 bool mount_silent_fuse(const std::string& place) {
     const int device = ::open("/dev/fuse", O_RDWR);
@@ -119,6 +130,15 @@ TEST_CASE("no /dev/shm of its own is nothing (root, mounts of its own)" * needs_
           }) == "");
 }
 
+TEST_CASE("what is no tmpfs is nothing (root, mounts of its own)" * needs_mounts) {
+    CHECK(findings_of([](Findings& findings, const Box& box) {
+              std::filesystem::create_directories(box.root("/dev/shm"));
+              findings.expect(::mount("x", box.root("/dev/shm").c_str(), "ramfs", 0, nullptr) == 0, "mount");
+              findings.expect_equal(box.look(), "nothing");
+              findings.expect_equal(box.look([] { return enter_user_namespace(0); }), "nothing");
+          }) == "");
+}
+
 TEST_CASE("a symlink on the way is not followed (root, mounts of its own)" * needs_mounts) {
     CHECK(findings_of([](Findings& findings, const Box& box) {
               findings.expect(test::mount_tmpfs(box.root("/elsewhere/shm"), "shm", "size=4m"), "mount");
@@ -173,26 +193,24 @@ TEST_CASE("nor where the process has its root (root, autofs)" * doctest::skip(!c
           }) == "");
 }
 
-namespace {
-
-bool write_into(const char* path, std::string_view text) {
-    const int file = ::open(path, O_WRONLY | O_CLOEXEC);
-    return file >= 0 && ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-           ::close(file) == 0;
-}
-
-bool enter_user_namespace(int others) {
-    return ::unshare(CLONE_NEWUSER | others) == 0 && write_into("/proc/self/setgroups", "deny") &&
-           write_into("/proc/self/uid_map", "0 0 1") && write_into("/proc/self/gid_map", "0 0 1");
-}
-
-} // namespace
-
 TEST_CASE("in a user namespace nothing is looked up: the host's mount is asked (root, mounts of its own)" *
           needs_mounts) {
     CHECK(findings_of([](Findings& findings, const Box& box) {
               findings.expect(test::mount_tmpfs(box.root("/dev/shm"), "shm", "size=4m"), "mount");
               findings.expect_equal(box.look([] { return enter_user_namespace(0); }), "0/4194304");
+          }) == "");
+}
+
+TEST_CASE("in a user namespace what is covered on the host is not asked (root, mounts of its own)" * needs_mounts) {
+    CHECK(findings_of([](Findings& findings, const Box& box) {
+              const auto shm = box.root("/dev/shm");
+              findings.expect(test::mount_tmpfs(shm, "shm", "size=4m") && test::mount_tmpfs(shm, "cover", "size=2m"),
+                              "mount");
+              findings.expect_equal(box.look([&] {
+                  return ::unshare(CLONE_NEWNS) == 0 && ::umount2(shm.c_str(), 0) == 0 && enter_user_namespace(0);
+              }),
+                                    shm + " is mounted over");
+              ::umount2(shm.c_str(), MNT_DETACH);
           }) == "");
 }
 

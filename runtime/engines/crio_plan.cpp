@@ -100,6 +100,27 @@ void note_override(Plan& plan, TomlFiles files, const std::string& drop_in, cons
     }
 }
 
+// Our drop-in as it lies there.
+struct DropIn {
+    std::string path;
+    std::optional<std::string> text; // nullopt: it does not
+    Toml content;
+
+    [[nodiscard]] const Toml* handler() const { return content.find(handler_path(shim_runtime)); }
+};
+
+Result<DropIn> read_drop_in(const std::string& main) {
+    DropIn drop_in{.path = files_of(Engine::crio, main).front(), .text = {}, .content = {}};
+    TRY_ASSIGN(drop_in.text, in_context(drop_in.path, read_text(drop_in.path)));
+    if (drop_in.text) {
+        TRY_ASSIGN(drop_in.content, in_context(drop_in.path, parse_toml(*drop_in.text)));
+    }
+    const auto* const ours = drop_in.handler();
+    return ours == nullptr || is_shim(ours->string_at({"runtime_path"}))
+               ? Result<DropIn>(std::move(drop_in))
+               : fail(Code::bad_config, drop_in.path + ": its handler \"bulkhead\" is not the shim; take it away");
+}
+
 } // namespace
 
 Result<Plan> plan_crio(const Question& question, const Node& node) {
@@ -107,8 +128,8 @@ Result<Plan> plan_crio(const Question& question, const Node& node) {
     TomlFiles files(config);
     read_crio_files(files, question.main);
     TRY(require_sound(config));
-    const auto drop_in = files_of(Engine::crio, question.main).front();
-    const auto others = files.without(drop_in);
+    TRY_ASSIGN(auto drop_in, read_drop_in(question.main));
+    const auto others = files.without(drop_in.path);
     const auto merged = others.merged(crio_rules());
     if (merged.find(handler_path(shim_runtime)) != nullptr) {
         return fail(Code::bad_config, others.last_with(handler_path(shim_runtime)) +
@@ -123,21 +144,15 @@ Result<Plan> plan_crio(const Question& question, const Node& node) {
     check_shim(plan, node, shim);
     check_daemons(plan, node, question.main, {"--config", "-c"}, Engine::crio);
 
-    TRY_ASSIGN(auto now, in_context(drop_in, read_text(drop_in)));
-    TRY_ASSIGN(const auto present, now ? in_context(drop_in, parse_toml(*now)) : Result<Toml>(Toml()));
-    const auto* const ours = present.find(handler_path(shim_runtime));
-    if (ours != nullptr && !is_shim(ours->string_at({"runtime_path"}))) {
-        return fail(Code::bad_config, drop_in + ": its handler \"bulkhead\" is not the shim; take it away");
-    }
     std::vector<TomlWish> wishes;
     if (question.make_default) {
         wishes.push_back({.path = default_key, .value = Toml::of(shim_runtime)});
     }
-    std::ranges::move(wishes_for(handler_like(source, shim), ours), std::back_inserter(wishes));
-    TRY_ASSIGN(auto edit, edit_file(drop_in, std::move(now), wishes));
+    std::ranges::move(wishes_for(handler_like(source, shim), drop_in.handler()), std::back_inserter(wishes));
+    TRY_ASSIGN(auto edit, edit_file(drop_in.path, std::move(drop_in.text), wishes));
     TRY_ASSIGN(const auto written, parse_toml(*edit.after));
     plan.edits.push_back(std::move(edit));
-    note_override(plan, std::move(files), drop_in, written);
+    note_override(plan, std::move(files), drop_in.path, written);
     return plan;
 }
 

@@ -2,11 +2,11 @@
 #include "runtime/cli/terminal.h"
 
 #include "runtime/cli/terminal_kind.h"
+#include "runtime/cli/tone.h"
 
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <ctime>
 #include <poll.h>
 #include <unistd.h>
@@ -23,11 +23,6 @@ volatile std::sig_atomic_t told_to_end = 0;
 
 // Names of ours for pairs of colours.
 enum Pair : short { fine_pair = 1, warning_pair, bad_pair };
-
-bool wants_colours() {
-    const char* const no_colour = std::getenv("NO_COLOR"); // NOLINT(concurrency-mt-unsafe): there is one thread
-    return (no_colour == nullptr || *no_colour == '\0') && ::has_colors();
-}
 
 attr_t attributes_of(Look look, bool colours) {
     const auto colour = [colours](short pair) { return colours ? static_cast<attr_t>(COLOR_PAIR(pair)) : A_BOLD; };
@@ -138,7 +133,7 @@ std::unique_ptr<Terminal> Terminal::open() {
     ::keypad(stdscr, true);
     ::nodelay(stdscr, true);
     ::curs_set(0);
-    state->colours = wants_colours() && ::start_color() == OK;
+    state->colours = wants_colours() && ::has_colors() && ::start_color() == OK;
     if (state->colours) {
         ::use_default_colors();
         ::init_pair(fine_pair, COLOR_GREEN, -1);

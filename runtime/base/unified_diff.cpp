@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace bulkhead {
@@ -29,78 +30,62 @@ struct Change {
     std::size_t added = 0;
 };
 
-// E. W. Myers, "An O(ND) difference algorithm and its variations" (1986): the fewest lines that go or come. furthest[k]
-// is how far in `before` a path with so many of them gets on diagonal k = x - y.
+// By the longest common subsequence of the lines between the beginnings and the ends that are the same. The table for
+// it has a place for each pair of lines: configs have hundreds, of which a few change.
 class Comparison {
 public:
-    Comparison(const Lines& before, const Lines& after) : before_(before), after_(after) {}
-
-    [[nodiscard]] std::vector<Change> changes() {
-        constexpr std::ptrdiff_t most = 1000; // each round is kept
-        const auto limit = std::min(width() + height(), most);
-        furthest_.assign(2 * static_cast<std::size_t>(limit) + 3, 0);
-        for (std::ptrdiff_t count = 0; count <= limit; ++count) {
-            rounds_.push_back(furthest_);
-            if (advance(count, limit)) {
-                return walk_back(count, limit);
+    Comparison(const Lines& before, const Lines& after) : before_(before), after_(after) {
+        const auto [gone, added] = std::ranges::mismatch(before, after);
+        begin_ = static_cast<std::size_t>(gone - before.begin());
+        for (; begin_ + ends_ < std::min(before.size(), after.size()); ++ends_) {
+            if (before[before.size() - 1 - ends_] != after[after.size() - 1 - ends_]) {
+                break;
             }
         }
-        return {{.at = 0, .gone = before_.size(), .new_at = 0, .added = after_.size()}};
+        width_ = after.size() - ends_ - begin_ + 1;
+    }
+
+    [[nodiscard]] std::vector<Change> changes() {
+        constexpr std::size_t most_places = 4'000'000;
+        const auto gone = before_.size() - ends_ - begin_;
+        if ((gone + 1) * width_ > most_places) {
+            return {{.at = begin_, .gone = gone, .new_at = begin_, .added = width_ - 1}};
+        }
+        longest_.assign((gone + 1) * width_, 0);
+        for (auto x = begin_ + gone; x-- > begin_;) {
+            for (auto y = begin_ + width_ - 1; y-- > begin_;) {
+                longest(x, y) = before_[x] == after_[y] ? longest(x + 1, y + 1) + 1
+                                                        : std::max(longest(x + 1, y), longest(x, y + 1));
+            }
+        }
+        return walk(begin_ + gone, begin_ + width_ - 1);
     }
 
 private:
-    [[nodiscard]] std::ptrdiff_t width() const { return static_cast<std::ptrdiff_t>(before_.size()); }
-    [[nodiscard]] std::ptrdiff_t height() const { return static_cast<std::ptrdiff_t>(after_.size()); }
-    static std::size_t slot(std::ptrdiff_t diagonal, std::ptrdiff_t limit) {
-        return static_cast<std::size_t>(diagonal + limit + 1);
-    }
-    // Whether the path comes to `diagonal` by a line of `after`.
-    static bool comes_down(const std::vector<std::ptrdiff_t>& furthest, std::ptrdiff_t diagonal, std::ptrdiff_t count,
-                           std::ptrdiff_t limit) {
-        return diagonal == -count ||
-               (diagonal != count && furthest[slot(diagonal - 1, limit)] < furthest[slot(diagonal + 1, limit)]);
-    }
+    // How many lines the rests from these on have in common.
+    std::uint32_t& longest(std::size_t x, std::size_t y) { return longest_[(x - begin_) * width_ + (y - begin_)]; }
 
-    // One line more that goes or comes. True: the end is reached.
-    bool advance(std::ptrdiff_t count, std::ptrdiff_t limit) {
-        for (std::ptrdiff_t diagonal = -count; diagonal <= count; diagonal += 2) {
-            auto x = comes_down(furthest_, diagonal, count, limit) ? furthest_[slot(diagonal + 1, limit)]
-                                                                   : furthest_[slot(diagonal - 1, limit)] + 1;
-            while (x < width() && x - diagonal < height() &&
-                   before_[static_cast<std::size_t>(x)] == after_[static_cast<std::size_t>(x - diagonal)]) {
-                ++x;
-            }
-            furthest_[slot(diagonal, limit)] = x;
-            if (x >= width() && x - diagonal >= height()) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    [[nodiscard]] std::vector<Change> walk_back(std::ptrdiff_t count, std::ptrdiff_t limit) const {
+    [[nodiscard]] std::vector<Change> walk(std::size_t end, std::size_t new_end) {
         std::vector<Change> changes;
-        auto x = width();
-        auto y = height();
-        for (; count > 0; --count) {
-            const auto& furthest = rounds_[static_cast<std::size_t>(count)];
-            const bool down = comes_down(furthest, x - y, count, limit);
-            const auto diagonal = x - y + (down ? 1 : -1);
-            x = furthest[slot(diagonal, limit)];
-            y = x - diagonal;
-            changes.push_back({.at = static_cast<std::size_t>(x),
-                               .gone = down ? 0UL : 1UL,
-                               .new_at = static_cast<std::size_t>(y),
-                               .added = down ? 1UL : 0UL});
+        for (auto x = begin_, y = begin_; x < end || y < new_end;) {
+            if (x < end && y < new_end && before_[x] == after_[y]) {
+                ++x;
+                ++y;
+            } else if (y == new_end || (x < end && longest(x + 1, y) >= longest(x, y + 1))) {
+                changes.push_back({.at = x++, .gone = 1, .new_at = y, .added = 0});
+            } else {
+                changes.push_back({.at = x, .gone = 0, .new_at = y++, .added = 1});
+            }
         }
-        std::ranges::reverse(changes);
         return changes;
     }
 
     const Lines& before_;
     const Lines& after_;
-    std::vector<std::ptrdiff_t> furthest_;
-    std::vector<std::vector<std::ptrdiff_t>> rounds_;
+    std::size_t begin_ = 0; // lines that both begin with
+    std::size_t ends_ = 0;  // and end with
+    std::size_t width_ = 0; // of the table, which has a place behind the last line, too
+    std::vector<std::uint32_t> longest_;
 };
 
 constexpr std::size_t context = 3;

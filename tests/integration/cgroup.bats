@@ -11,10 +11,7 @@ bundle_without_limits() { # [KEY VALUE]...
     bundle_new
     bundle_edit 'del(.linux.resources.memory, .linux.resources.pids)'
     bundle_hook
-    while (($# > 0)); do
-        bundle_annotate "io.bulkhead.$1" "$2"
-        shift 2
-    done
+    bundle_ask "$@"
 }
 
 @test "memory-max and pids-max hold" {

@@ -13,10 +13,7 @@ bundle_asking() { # [KEY VALUE]...
     bundle_new
     bundle_edit 'del(.linux.resources.memory, .linux.resources.pids)'
     bundle_hook
-    while (($# > 0)); do
-        bundle_annotate "io.bulkhead.$1" "$2"
-        shift 2
-    done
+    bundle_ask "$@"
 }
 
 # Into $said.

@@ -17,6 +17,7 @@
 #   bundle_use ID               go back to an earlier one
 #   bundle_edit FILTER [OPT...] change its config.json by jq
 #   bundle_annotate KEY VALUE   add an annotation
+#   bundle_ask [KEY VALUE]...   the same of io.bulkhead.KEY
 #   bundle_hook [OPT...]        put our hook in, for createRuntime and poststop, with $config, $state_dir and OPT
 #   hook_config JSON            write $config (until then there is none)
 #
@@ -133,6 +134,13 @@ bundle_edit() { # FILTER [JQ OPTION...], in any order
 bundle_annotate() { # KEY VALUE
     # shellcheck disable=SC2016 # jq's variables
     bundle_edit --arg key "$1" --arg value "$2" '.annotations[$key] = $value'
+}
+
+bundle_ask() { # [KEY VALUE]...
+    while (($# > 0)); do
+        bundle_annotate "io.bulkhead.$1" "$2"
+        shift 2
+    done
 }
 
 # As an engine writes it: the stage is the last argument. Sanitizers take their options from the environment.

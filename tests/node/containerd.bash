@@ -11,6 +11,7 @@
 #   cri_start                 containerd with its CRI plugin, with $cri_home/config.toml, or, where that is not there,
 #                             cri_config's: that runtime or $cri_runtime, its layers in $cri_root, and every annotation
 #                             of a pod let through
+#   cri_config_of_places      what of it says where things lie, and is Debian's CRI plugin in all else ([$cri_section])
 #   cri_home_make             the place of all that, which cri_start makes as well
 #   cri_pause                 stop it, and its pods go on
 #   cri_stop                  and all of its pods
@@ -64,19 +65,27 @@ cri_runtime=/run/with-hook
 
 cri_ctr() { ctr --address "$cri_home/socket" --namespace k8s.io "$@" 3>&-; }
 
-cri_config() {
+cri_section='plugins."io.containerd.grpc.v1.cri"'
+
+cri_config_of_places() {
     cat <<END
 version = 2
 root = "$cri_root"
 state = "$cri_home/state"
 [grpc]
 address = "$cri_home/socket"
-[plugins."io.containerd.grpc.v1.cri"]
+[$cri_section]
 sandbox_image = "docker.io/library/busybox:latest"
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+END
+}
+
+cri_config() {
+    cri_config_of_places
+    cat <<END
+[$cri_section.containerd.runtimes.runc]
 runtime_type = "io.containerd.runc.v2"
 pod_annotations = ["*", "*/*"]
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+[$cri_section.containerd.runtimes.runc.options]
 BinaryName = "$cri_runtime"
 END
 }

@@ -7,6 +7,7 @@
 # for every container of podman's; a rootless engine.
 # shellcheck disable=SC2016 # jq's variables
 load ../helpers
+load ../containerd
 
 rules='{
   "max": {"shm-size": "16Mi"},
@@ -38,20 +39,7 @@ containerd_start() {
     containerd --config /run/ctd/config.toml </dev/null &>>/run/containerd.log 3>&- &
     echo $! >/run/containerd-pid
     wait_until 30 ctr_ version &>/dev/null || { tail -20 /run/containerd.log; return 1; }
-    # There is no other way for a hook into a container of ctr's.
-    cat >/run/with-hook <<END
-#!/bin/bash
-for ((i = 1; i < \$#; i++)); do
-    if [[ \${!i} == --bundle ]]; then j=\$((i + 1)) bundle=\${!j}; fi
-done
-if [[ -n \${bundle:-} && " \$* " == *" create "* ]]; then
-    jq '.hooks = {createRuntime: [{path: "$BULKHEAD_HOOK", args: ["bulkhead-hook", "createRuntime"]}],
-        poststop: [{path: "$BULKHEAD_HOOK", args: ["bulkhead-hook", "poststop"]}]}' "\$bundle/config.json" >"\$bundle/new"
-    mv "\$bundle/new" "\$bundle/config.json"
-fi
-exec runc "\$@"
-END
-    chmod 755 /run/with-hook
+    RUNTIME=runc runtime_with_our_hook
 }
 
 containerd_stop() {

@@ -11,7 +11,6 @@ load ../containerd
 load ../shim
 
 BULKHEAD=${BULKHEAD_HOOK%/*}/bulkhead
-section='plugins."io.containerd.grpc.v1.cri"'
 
 setup_file() {
     shim_install
@@ -37,15 +36,9 @@ let_through() { jq --compact-output '.annotations | keys | map(select(test("bulk
 
 # With a spec of ours for all of its containers, and Debian's CRI plugin in all else.
 cri_config() {
+    cri_config_of_places
     cat <<END
-version = 2
-root = "$cri_root"
-state = "$cri_home/state"
-[grpc]
-address = "$cri_home/socket"
-[$section]
-sandbox_image = "docker.io/library/busybox:latest"
-[$section.containerd.runtimes.hook-only]
+[$cri_section.containerd.runtimes.hook-only]
 runtime_type = "io.containerd.runc.v2"
 pod_annotations = ["io.bulkhead.*"]
 base_runtime_spec = "$checkout/config/containerd/base-runtime-spec.json"
@@ -83,7 +76,7 @@ cri_again() { # what `systemctl restart containerd` does
     configure --remove
     cmp /run/cri.toml "$cri_home/config.toml"
     # As it was, it does not load: a config that names a runtime has no built-in one.
-    printf '[%s.containerd.runtimes.runc]\nruntime_type = "io.containerd.runc.v2"\n' "$section" >>"$cri_home/config.toml"
+    printf '[%s.containerd.runtimes.runc]\nruntime_type = "io.containerd.runc.v2"\n' "$cri_section" >>"$cri_home/config.toml"
     cri_again
     "$checkout/tests/node/cri" "$cri_home/socket" --remove "$with"
     "$checkout/tests/node/cri" "$cri_home/socket" --remove "$sandbox"

@@ -12,7 +12,6 @@ load ../shim
 
 BULKHEAD=${BULKHEAD_HOOK%/*}/bulkhead
 toml=/etc/containerd/config.toml
-section='plugins."io.containerd.grpc.v1.cri"'
 
 setup_file() {
     node_setup_file
@@ -91,8 +90,8 @@ print(cri["default_runtime_name"], *ours["pod_annotations"], *ours["container_an
     local -A texts=(
         [own]=$(<"$toml")
         [comment]='# nothing yet'
-        [options]=$'version = 2\n['"$section"$'.containerd] # mine\n  snapshotter = "overlayfs"\n['"$section"$'.containerd.runtimes.runc]\n  runtime_type = "io.containerd.runc.v2"\n  ['"$section"$'.containerd.runtimes.runc.options]\n    SystemdCgroup = true'
-        [braces]=$'version = 2\n['"$section"$'.containerd]\nruntimes = { runc = { runtime_type = "io.containerd.runc.v2" } }\r\n'
+        [options]=$'version = 2\n['"$cri_section"$'.containerd] # mine\n  snapshotter = "overlayfs"\n['"$cri_section"$'.containerd.runtimes.runc]\n  runtime_type = "io.containerd.runc.v2"\n  ['"$cri_section"$'.containerd.runtimes.runc.options]\n    SystemdCgroup = true'
+        [braces]=$'version = 2\n['"$cri_section"$'.containerd]\nruntimes = { runc = { runtime_type = "io.containerd.runc.v2" } }\r\n'
         [dump]=$(containerd config default)
     )
     for text in "${!texts[@]}"; do
@@ -118,23 +117,10 @@ print(cri["default_runtime_name"], *ours["pod_annotations"], *ours["container_an
     done
 }
 
-# Debian's CRI plugin in all that is not about where things lie.
-cri_config() {
-    cat <<END
-version = 2
-root = "$cri_root"
-state = "$cri_home/state"
-[grpc]
-address = "$cri_home/socket"
-[$section]
-sandbox_image = "docker.io/library/busybox:latest"
-END
-}
-
 @test "a pod of containerd's goes through it, with the annotations that are ours and no other" {
     local container
     cri_home_make
-    cri_config >"$cri_home/config.toml"
+    cri_config_of_places >"$cri_home/config.toml"
     configure containerd --engine-config "$cri_home/config.toml" --default
     cri_start
     expect_match "bulkhead: configure: process $(<"$cri_home/pid") \(containerd\) reads $cri_home/config.toml: name that" \

@@ -3,6 +3,7 @@
 include(CheckCXXCompilerFlag)
 
 option(BULKHEAD_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(BULKHEAD_FUZZ "Build the fuzz targets with libFuzzer (Clang)" OFF)
 option(BULKHEAD_WERROR "Warnings are errors (every preset's choice; a package must build with later compilers too)" OFF)
 
 add_library(bulkhead_compile INTERFACE)
@@ -22,12 +23,18 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # Clang 19 does not announce the concepts that libstdc++ 12 asks for before it offers std::expected (it says 201907;
   # it has what 202002 means). Only the feature-test macro differs.
   target_compile_options(bulkhead_compile INTERFACE -Wno-builtin-macro-redefined -D__cpp_concepts=202002L)
+  # libstdc++ 12's own stable_sort calls what it calls deprecated.
+  target_compile_options(bulkhead_compile INTERFACE -Wno-deprecated-declarations)
 endif()
 
 if(BULKHEAD_SANITIZE)
   target_compile_options(bulkhead_compile INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(bulkhead_compile INTERFACE -fsanitize=address,undefined)
+  if(BULKHEAD_FUZZ)
+    target_compile_options(bulkhead_compile INTERFACE -fsanitize=fuzzer-no-link -O1)
+    target_compile_definitions(bulkhead_compile INTERFACE _GLIBCXX_ASSERTIONS)
+  endif()
 else()
   # OpenSSF's compiler options; each distribution's own flags come on top.
   target_compile_options(bulkhead_compile INTERFACE

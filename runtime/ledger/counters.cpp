@@ -81,8 +81,9 @@ void count_start(const Store& store) { add(store, place_of_starts, 1); }
 void count_refusal(const Store& store, Code code) { add(store, place_of(code), 1); }
 
 void count_releases(const Store& store, const std::vector<GcItem>& items, const ReleasedRecords& with_receipts) {
-    for (const auto& [kind, _] : Counters{}.releases) {
-        const auto listed = std::ranges::count_if(items, [kind = kind](const GcItem& item) {
+    for (const auto& counter : Counters{}.releases) {
+        const auto kind = counter.first;
+        const auto listed = std::ranges::count_if(items, [kind](const GcItem& item) {
             return item.kind == kind && item.outcome == GcItem::Outcome::released;
         });
         const auto released = static_cast<std::uint64_t>(listed) + with_receipts_of(kind, with_receipts);

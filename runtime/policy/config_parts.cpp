@@ -46,6 +46,7 @@ void read_ids(ConfigReader& reader, const ConfigTree& tree, DiskConfig& disk) {
     }
     if (first > last) {
         reader.problem(tree, "has a first id above the last one");
+        return;
     }
     disk.first_id = first;
     disk.last_id = last;

@@ -67,7 +67,8 @@ std::optional<CgroupPlace> find_cgroup(std::string_view text, std::string_view c
         text.remove_prefix(std::min(text.size(), line.size() + 1));
         const auto first = line.find(':');
         const auto second = line.find(':', first + 1);
-        if (first == std::string_view::npos || second == std::string_view::npos) {
+        if (first == std::string_view::npos || second == std::string_view::npos ||
+            !line.substr(second + 1).starts_with('/')) {
             continue;
         }
         const auto controllers = line.substr(first + 1, second - first - 1);

@@ -82,6 +82,9 @@ std::optional<MountInfo> parse_mountinfo_line(std::string_view line) {
     info.device = parse_device(next_word(line));
     info.root = unescape(next_word(line));
     info.point = unescape(next_word(line));
+    if (!info.point.starts_with('/')) { // what cannot be reached is not listed
+        return std::nullopt;
+    }
     const auto flags = next_word(line);
     info.read_only = flags == "ro" || flags.starts_with("ro,");
     for (auto field = next_word(line); field != "-"; field = next_word(line)) {

@@ -147,6 +147,7 @@ TEST_CASE("a bad config, with the place and the reason") {
     CHECK(problems(R"({"disk":{"project-ids":[1,4294967295]}})") ==
           "disk.project-ids[1]: is no project id; write 1 to 4294967294");
     CHECK(problems(R"({"disk":{"project-ids":[9,8]}})") == "disk.project-ids: has a first id above the last one");
+    CHECK(test::read_config_text(R"({"disk":{"project-ids":[9,8]}})").config.disk == policy::DiskConfig{});
     CHECK(problems(R"({"disk":{"guard":"on"}})") == R"(disk.guard: is none of "auto", "require" and "off")");
     CHECK(problems(R"({"disk":{"guard":true}})") == R"(disk.guard: is none of "auto", "require" and "off")");
     CHECK(problems(R"({"on-error":{"shm":"ignore"}})") == R"(on-error.shm: is neither "fail" nor "warn")");

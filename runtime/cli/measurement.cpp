@@ -119,9 +119,7 @@ std::vector<Sum> sums_of(const Inventory& inventory) {
     }
     Sum segments{.resource = "segments"};
     for (const auto& segment : inventory.segments) {
-        if (segment.mounted) {
-            segments.add({segment.used.value, number_of(segment.size)});
-        }
+        segments.add({segment.used.value, number_of(segment.size)}); // nothing, of one that is not mounted
     }
     sums.push_back(segments);
     return sums;

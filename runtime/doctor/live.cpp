@@ -3,6 +3,7 @@
 
 #include "runtime/doctor/words.h"
 #include "runtime/engines/config_text.h"
+#include "runtime/inventory/cgroup_use.h"
 #include "runtime/inventory/inventory.h"
 #include "runtime/oci/engine.h"
 #include "runtime/oci/spec.h"
@@ -225,21 +226,18 @@ Finding judge_guard(const Processes& processes) {
 } // namespace
 
 void add_named(Ids& found, const Ids& ids, std::string_view cgroups) {
-    const auto look_up = [&](std::string_view name) {
-        if (const auto id = ids.find(name); id != ids.end()) {
-            found.insert(*id);
+    const auto take = [&](std::string_view name) {
+        const auto id = ids.find(name);
+        if (id == ids.end()) {
+            return false;
         }
+        found.insert(*id);
+        return true;
     };
     while (!cgroups.empty()) {
-        auto part = cgroups.substr(0, cgroups.find_first_of("/\n"));
+        const auto part = cgroups.substr(0, cgroups.find_first_of("/\n"));
         cgroups.remove_prefix(std::min(cgroups.size(), part.size() + 1));
-        if (part.ends_with(".scope")) {
-            part.remove_suffix(std::string_view(".scope").size());
-        }
-        look_up(part);
-        for (auto dash = part.find('-'); dash != std::string_view::npos; dash = part.find('-', dash + 1)) {
-            look_up(part.substr(dash + 1));
-        }
+        static_cast<void>(inventory::is_called_after(part, take));
     }
 }
 

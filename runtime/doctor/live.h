@@ -15,7 +15,7 @@ namespace bulkhead::doctor {
 using Ids = std::set<std::string, std::less<>>;
 
 // Adds to `found` those of `ids` that a container may have whose process is in these cgroups (the text of
-// /proc/PID/cgroup): engines name cgroups ID or PREFIX-ID, with systemd as a scope. Any user may nest cgroups of his
+// /proc/PID/cgroup), by inventory::is_called_after(). Any user may nest cgroups of his
 // own and name them as he likes; nothing else of them is kept.
 void add_named(Ids& found, const Ids& ids, std::string_view cgroups);
 

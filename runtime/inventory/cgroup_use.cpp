@@ -23,18 +23,11 @@ bool is_within(std::string_view path, std::string_view ancestor) {
     return path == ancestor || (path.starts_with(ancestor) && path.substr(ancestor.size()).starts_with('/'));
 }
 
-bool is_called_after(std::string_view name, std::string_view id) {
-    if (name.ends_with(".scope")) {
-        name.remove_suffix(std::string_view(".scope").size());
-    }
-    return name == id || (name.ends_with(id) && name.substr(0, name.size() - id.size()).ends_with('-'));
-}
-
 // Of its ancestors and itself, from the outside.
 std::string_view outermost_called_after(std::string_view path, std::string_view id) {
     for (std::size_t begin = 1; begin < path.size();) {
         const auto end = std::min(path.find('/', begin), path.size());
-        if (is_called_after(path.substr(begin, end - begin), id)) {
+        if (is_called_after(path.substr(begin, end - begin), [&](std::string_view each) { return each == id; })) {
             return path.substr(0, end);
         }
         begin = end + 1;
@@ -111,6 +104,17 @@ Result<void> add_what_v2_has(const Cgroups& cgroups, MemoryUse& memory) {
 }
 
 } // namespace
+
+bool is_called_after(std::string_view name, const std::function<bool(std::string_view id)>& is_id) {
+    if (name.ends_with(".scope")) {
+        name.remove_suffix(std::string_view(".scope").size());
+    }
+    bool found = is_id(name);
+    for (auto dash = name.find('-'); dash != std::string_view::npos && !found; dash = name.find('-', dash + 1)) {
+        found = is_id(name.substr(dash + 1));
+    }
+    return found;
+}
 
 std::vector<CgroupPlace> container_cgroups(const CgroupPlace& process, std::string_view id,
                                            const std::vector<resources::CgroupWrite>& written) {

@@ -7,6 +7,7 @@
 #include "runtime/resources/cgroup.h"
 #include "runtime/sys/cgroup.h"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,11 +15,14 @@
 
 namespace bulkhead::inventory {
 
+// Whether a cgroup of that name is what an engine makes for one of the containers that `is_id` says yes to: "ID",
+// "PREFIX-ID", "PREFIX-ID.scope". (An id may have a "-" in it.)
+[[nodiscard]] bool is_called_after(std::string_view name, const std::function<bool(std::string_view id)>& is_id);
+
 // The cgroup that the engine made for the container `id`, and those below it down to the one that its first process is
 // in (crun's leaf, or where the container has a hierarchy of its own, and there nothing would be told of the rest),
-// outermost first. The engine's is the one that limits were `written` to, else the outermost that is called after it:
-// "/ID", "PREFIX-ID.scope"; the process's own where there is none. At least one, and a few at most: deeper ones are the
-// container's own doing.
+// outermost first. The engine's is the one that limits were `written` to, else the outermost that is called after it,
+// else the process's own. At least one, and a few at most: deeper ones are the container's own doing.
 [[nodiscard]] std::vector<sys::CgroupPlace> container_cgroups(const sys::CgroupPlace& process, std::string_view id,
                                                               const std::vector<resources::CgroupWrite>& written);
 

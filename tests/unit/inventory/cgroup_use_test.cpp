@@ -83,7 +83,7 @@ TEST_CASE("those below it down to its process come after it, a few of them") {
 }
 
 TEST_CASE("memory.stat") {
-    constexpr auto text = "anon 1\nfile 20\nfile_mapped 300\ninactive_file 4000\nbroken x\n";
+    constexpr auto text = "anon 1\nfile_mapped 300\nfile 20\ninactive_file 4000\nbroken x\n";
     CHECK(memory_stat(text, "anon") == Bytes{1});
     CHECK(memory_stat(text, "file") == Bytes{20});
     CHECK(memory_stat(text, "inactive_file") == Bytes{4000});

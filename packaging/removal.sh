@@ -4,10 +4,12 @@
 # What deb and rpm do when Bulkhead goes; each calls it with words of its own. Containers that run were started with the
 # hook and the shim, and engines have the paths of both on record: where there are any, the two programs stay until purge
 # (rpm: until somebody deletes them), or stopping and deleting such a container would fail, and its limits stay for good.
+# The operator's command stays with them, as it is what takes the shim out of an engine's config.
 
 kept=/var/lib/bulkhead/kept
 hook=/usr/libexec/oci/hooks.d/bulkhead-hook
 shim=/usr/bin/bulkhead-runtime
+command=/usr/bin/bulkhead
 names=/usr/libexec/bulkhead
 
 # Whether the process of any receipt is there. A process that has a dead one's number counts: then something stays for
@@ -21,11 +23,12 @@ containers_live() {
     return 1
 }
 
-# One per line: an engine whose config names the shim.
+# One per line: an engine whose config names the shim, and the files that do.
 engines_with_shim() {
     while read -r engine files; do
         # shellcheck disable=SC2086 # several, with patterns
-        if grep -qsE "^[^#]*($names/|bulkhead-runtime)" $files; then echo "$engine"; fi
+        naming=$(grep -lsE "^[^#]*($names/|bulkhead-runtime)" $files | tr "\n" " ")
+        if [ -n "$naming" ]; then echo "$engine $naming"; fi
     done <<END
 containerd /etc/containerd/config.toml /etc/containerd/conf.d/*.toml
 crio /etc/crio/crio.conf /etc/crio/crio.conf.d/*
@@ -34,10 +37,12 @@ podman /etc/containers/containers.conf /etc/containers/containers.conf.d/*.conf
 END
 }
 
+# The rest of a line of engines_with_shim is files. podman is no daemon.
 name_engines() {
-    for engine in $(engines_with_shim); do
-        echo "bulkhead: $engine is still configured for the runtime shim; before removing bulkhead:" \
-            "bulkhead configure $engine --remove, then restart $engine" >&2
+    engines_with_shim | while read -r engine files; do
+        mend="bulkhead configure $engine --remove"
+        if [ "$engine" != podman ]; then mend="$mend && systemctl restart $engine"; fi
+        echo "bulkhead: $engine is still configured for the runtime shim ($files); what mends it: $mend" >&2
     done
 }
 
@@ -47,7 +52,7 @@ before_removal() {
     bulkhead gc >/dev/null 2>&1 || true
     if containers_live || [ -n "$(engines_with_shim)" ]; then
         install -d -m 700 "$kept"
-        cp -p "$hook" "$shim" "$kept/"
+        cp -p "$hook" "$shim" "$command" "$kept/"
     fi
 }
 
@@ -56,16 +61,17 @@ after_removal() {
     if [ ! -f "$kept/bulkhead-hook" ]; then return; fi
     install -D -p -m 755 "$kept/bulkhead-hook" "$hook"
     install -D -p -m 755 "$kept/bulkhead-runtime" "$shim"
+    install -D -p -m 755 "$kept/bulkhead" "$command"
     mkdir -p "$names"
     ln -sf ../../bin/bulkhead-runtime "$names/crun"
     ln -sf ../../bin/bulkhead-runtime "$names/runc"
     rm -rf "$kept"
-    echo "bulkhead: $hook and $shim stay for containers that were started with them, or engines that are configured" \
-        "for them" >&2
+    echo "bulkhead: $hook, $shim and $command stay for containers that were started with them, or engines that are" \
+        "configured for them" >&2
 }
 
 remove_programs() {
-    rm -f "$hook" "$shim" "$names/crun" "$names/runc"
+    rm -f "$hook" "$shim" "$command" "$names/crun" "$names/runc"
     rmdir --ignore-fail-on-non-empty "$names" "${hook%/*}" "/usr/libexec/oci" 2>/dev/null || true
 }
 

@@ -85,6 +85,10 @@ ctr_() { ctr --namespace default "$@" 3>&-; }
     systemctl start bulkhead-gc.service
 }
 
+@test "what Debian tests of an installed package" {
+    "$checkout/packaging/debian/tests/container"
+}
+
 @test "a podman container with all that there is, and no further step" {
     local root
     root=$(mktemp -d)

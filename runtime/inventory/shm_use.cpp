@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <string_view>
 #include <unistd.h>
 
@@ -74,8 +75,8 @@ Result<std::string> place_of_tmpfs(dev_t device) {
     return place;
 }
 
-// Root of a user namespace may put a FUSE file system below an overlay, and that on the way to /dev/shm, where no type
-// tells of it: nothing is looked up there. Engines have the tmpfs mounted on the host as well.
+// Who may mount may put a FUSE file system below an overlay, and that on the way to /dev/shm, where no type tells of
+// it: nothing is looked up there. Engines have the tmpfs mounted on the host as well.
 Result<std::optional<ShmUse>> use_seen_from_host(const sys::Process& process) {
     TRY_ASSIGN(const auto device, tmpfs_in_mount_table(process));
     if (!device) {
@@ -83,8 +84,8 @@ Result<std::optional<ShmUse>> use_seen_from_host(const sys::Process& process) {
     }
     TRY_ASSIGN(const auto place, place_of_tmpfs(*device));
     if (place.empty()) {
-        return fail(Code::unsupported, "the container has a user namespace of its own, in which /dev/shm may be behind "
-                                       "a file system that never answers, and the host has it mounted nowhere");
+        return fail(Code::unsupported, "the container may mount file systems of its own, and have /dev/shm behind one "
+                                       "that never answers; and the host has it mounted nowhere");
     }
     TRY_ASSIGN(const auto shm, sys::open_at(sys::working_directory, place, O_PATH | O_DIRECTORY));
     TRY_ASSIGN(const auto found, sys::place_of(shm.borrow()));
@@ -95,14 +96,20 @@ Result<std::optional<ShmUse>> use_seen_from_host(const sys::Process& process) {
     return use;
 }
 
+// Root of a user namespace of its own may, and in the initial one root with CAP_SYS_ADMIN.
+Result<bool> may_mount(const sys::Process& process) {
+    TRY_ASSIGN(const auto user_namespace, process.own_user_namespace());
+    return user_namespace ? Result<bool>(true) : process.may_have(CAP_SYS_ADMIN);
+}
+
 } // namespace
 
 Result<std::optional<ShmUse>> shm_use(const sys::Process& process) {
     TRY_ASSIGN(auto directory, process.root());
     // Asked when the root is open: a process of the initial user namespace cannot have entered a mount namespace of
     // another one without being root on the node.
-    TRY_ASSIGN(const auto user_namespace, process.own_user_namespace());
-    if (user_namespace) {
+    TRY_ASSIGN(const bool mounts, may_mount(process));
+    if (mounts) {
         return use_seen_from_host(process);
     }
     for (const auto* name : {"dev", "shm"}) {

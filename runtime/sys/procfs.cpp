@@ -8,6 +8,7 @@
 #include "runtime/sys/namespace.h"
 
 #include <algorithm>
+#include <charconv>
 #include <ctime>
 #include <fcntl.h>
 #include <limits>
@@ -161,6 +162,17 @@ Result<std::uint64_t> Process::seccomp_filters() const {
     TRY_ASSIGN(const auto text, read_at(directory_.borrow(), "status"));
     const auto count = field_of(text, "Seccomp_filters");
     return count.empty() ? std::uint64_t{field_of(text, "Seccomp") == "2"} : parse_unsigned(count);
+}
+
+Result<bool> Process::may_have(unsigned capability) const {
+    TRY_ASSIGN(const auto text, read_at(directory_.borrow(), "status"));
+    const auto digits = field_of(text, "CapBnd");
+    std::uint64_t bounding = 0;
+    const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), bounding, 16);
+    if (digits.empty() || failure != std::errc() || end != digits.data() + digits.size()) {
+        return fail(Code::system, "/proc/PID/status has an unknown form");
+    }
+    return (bounding >> capability & 1U) != 0;
 }
 
 Result<Process::Owner> Process::namespace_root() const {

@@ -54,6 +54,9 @@ public:
     // How many seccomp filters are on it. Linux 5.9; before, 1 where there is any.
     [[nodiscard]] Result<std::uint64_t> seccomp_filters() const;
 
+    // Whether that capability (linux/capability.h) is in its bounding set: else what it starts has it no more than it.
+    [[nodiscard]] Result<bool> may_have(unsigned capability) const;
+
     // Who root of its user namespace is in the reader's: the outside id of inside id 0 in uid_map or gid_map.
     struct Owner {
         uid_t user = 0;

@@ -8,8 +8,10 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <functional>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 using namespace bulkhead;
@@ -32,11 +34,14 @@ struct Box {
     [[nodiscard]] std::string root(const std::string& path = "") const { return directory.path("root") + path; }
 
     // Of a process that did `first` and has its root directory in this one's `new_root`: "USED/LIMIT", with what else
-    // there is to say.
-    [[nodiscard]] std::string
-    look(const std::function<bool()>& first = [] { return true; }, const std::string& new_root = "") const {
-        const test::IdleProcess process(
-            [&] { return first() && ::chroot(root(new_root).c_str()) == 0 && ::chdir("/") == 0; });
+    // there is to say. It may not mount, unless that is in a user namespace, or `mounts`.
+    [[nodiscard]] std::string look(
+        const std::function<bool()>& first = [] { return true; }, const std::string& new_root = "",
+        bool mounts = false) const {
+        const test::IdleProcess process([&] {
+            return first() && (mounts || ::prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) == 0) &&
+                   ::chroot(root(new_root).c_str()) == 0 && ::chdir("/") == 0;
+        });
         findings.expect(process.ready(), "chroot");
         const auto use = inventory::shm_use(*sys::Process::open(process.pid()));
         if (!use) {
@@ -193,6 +198,26 @@ TEST_CASE("nor where the process has its root (root, autofs)" * doctest::skip(!c
           }) == "");
 }
 
+namespace {
+
+constexpr std::string_view host_has_none = "the container may mount file systems of its own, and have /dev/shm behind "
+                                           "one that never answers; and the host has "
+                                           "it mounted nowhere";
+
+} // namespace
+
+TEST_CASE("of who may mount nothing is looked up: FUSE may be below an overlay (root, mounts of its own)" *
+          needs_mounts) {
+    CHECK(findings_of([](Findings& findings, const Box& box) {
+              findings.expect(test::mount_tmpfs(box.root("/dev/shm"), "shm", "size=4m"), "mount");
+              findings.expect_equal(box.look([] { return true; }, "", true), "0/4194304"); // as the host has it
+              const auto mount_another = [&] {
+                  return ::unshare(CLONE_NEWNS) == 0 && test::mount_tmpfs(box.root("/dev/shm"), "shm", "size=2m");
+              };
+              findings.expect_equal(box.look(mount_another, "", true), host_has_none);
+          }) == "");
+}
+
 TEST_CASE("in a user namespace nothing is looked up: the host's mount is asked (root, mounts of its own)" *
           needs_mounts) {
     CHECK(findings_of([](Findings& findings, const Box& box) {
@@ -220,8 +245,7 @@ TEST_CASE("in a user namespace what is mounted nowhere else is not asked (root, 
               findings.expect_equal(box.look([&] {
                   return enter_user_namespace(CLONE_NEWNS) && test::mount_tmpfs(box.root("/dev/shm"), "shm", "size=2m");
               }),
-                                    "the container has a user namespace of its own, in which /dev/shm may be behind a "
-                                    "file system that never answers, and the host has it mounted nowhere");
+                                    host_has_none);
           }) == "");
 }
 

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <doctest/doctest.h>
 #include <functional>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -257,6 +258,15 @@ TEST_CASE("what a process calls itself, how it was called, and its filters") {
     REQUIRE(all);
     CHECK(std::ranges::count(*all, idle.pid()) == 1);
     CHECK(std::ranges::count(*all, ::getpid()) == 1);
+}
+
+TEST_CASE("a capability that is out of the bounding set is none to be had (root only)" *
+          doctest::skip(geteuid() != 0)) {
+    const test::IdleProcess idle([] { return ::prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) == 0; });
+    REQUIRE(idle.ready());
+    const auto process = Process::open(idle.pid());
+    CHECK_FALSE(process->may_have(CAP_SYS_ADMIN).value());
+    CHECK(process->may_have(CAP_CHOWN).value());
 }
 
 TEST_CASE("filters are counted") {

@@ -73,43 +73,49 @@ Result<void> replace(const Location& location, const std::string& text) {
     return sys::sync(directory);
 }
 
-// With those above it; whether it was missing.
-Result<bool> make_directory(const std::string& path) {
+bool is_there(const std::string& path) { return sys::status_behind(sys::working_directory, path).has_value(); }
+
+// With those above it.
+Result<void> make_directory(const std::string& path) {
     constexpr mode_t mode = 0755;
-    if (path == "/" || sys::status_behind(sys::working_directory, path)) {
-        return false;
+    if (path == "/" || is_there(path)) {
+        return {};
     }
     TRY(make_directory(parent_of(path)));
     TRY(open_roots_directory(parent_of(path)));
     TRY(sys::make_directory_at(sys::working_directory, path, mode));
     TRY_ASSIGN(const auto made, open_roots_directory(path));
-    TRY(sys::set_owner_and_mode(made.borrow(), 0, 0, mode)); // whatever the operator's umask is
-    return true;
+    return sys::set_owner_and_mode(made.borrow(), 0, 0, mode); // whatever the operator's umask is
 }
 
 } // namespace
 
 Result<void> require_writable(const std::string& path) {
-    auto parent = parent_of(path);
-    if (!sys::status_behind(sys::working_directory, parent)) {
+    if (lacks_directory(path)) {
         return {}; // it is made, by root
     }
     TRY(in_context(path, locate(path)));
     return {};
 }
 
-Result<bool> write_config(const std::string& path, const std::optional<std::string>& text) {
-    TRY_ASSIGN(const auto made, make_directory(parent_of(path)));
+bool lacks_directory(const std::string& path) { return !is_there(parent_of(path)); }
+
+Result<void> write_config(const std::string& path, const std::optional<std::string>& text) {
+    TRY(make_directory(parent_of(path)));
     TRY_ASSIGN(const auto location, in_context(path, locate(path)));
     if (text) {
-        TRY(in_context(path, replace(location, *text)));
-        return made;
+        return in_context(path, replace(location, *text));
     }
     // By its own name: of a symlink that goes, not what it leads to.
     TRY_ASSIGN(const auto directory, open_roots_directory(parent_of(path)));
     TRY(in_context(path, sys::unlink_at(directory.borrow(), path.substr(path.rfind('/') + 1))));
-    TRY(sys::sync(directory.borrow()));
-    return made;
+    return sys::sync(directory.borrow());
+}
+
+void remove_leftover_of(const std::string& path) {
+    if (const auto location = locate(path)) {
+        static_cast<void>(sys::unlink_at(location->directory.borrow(), temporary_of(*location)));
+    }
 }
 
 void remove_empty_directory_of(const std::string& path) {

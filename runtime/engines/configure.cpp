@@ -62,27 +62,29 @@ std::optional<std::string> text_before_us(const FileEdit& edit, const Records& r
     return edit.before;
 }
 
-Result<void> write(const FileEdit& edit, Records& records, const ConfigureRequest& request, const Question& question) {
+// Killed at any point, or between any two, configure or --remove is done by the next --remove.
+Result<void> write(const FileEdit& edit, Records& records, const Question& question) {
     const auto* const record = records.find(edit.path);
     const bool made_before = record != nullptr && record->made_directory;
-    if (request.remove) {
+    // First: a file that is changed and nothing is known of could not be changed back.
+    TRY(records.put({.path = edit.path,
+                     .before = text_before_us(edit, records, question),
+                     .after = edit.after,
+                     .made_directory = made_before || lacks_directory(edit.path)}));
+    return write_config(edit.path, edit.after);
+}
+
+Result<void> take_out(const FileEdit& edit, Records& records) {
+    if (edit.changes()) {
         TRY(write_config(edit.path, edit.after));
-        if (made_before) {
+    }
+    if (const auto* const record = records.find(edit.path)) {
+        remove_leftover_of(edit.path);
+        if (record->made_directory) {
             remove_empty_directory_of(edit.path);
         }
-        return records.forget(edit.path);
     }
-    Record kept{.path = edit.path,
-                .before = text_before_us(edit, records, question),
-                .after = edit.after,
-                .made_directory = made_before};
-    TRY(records.put(kept)); // first: a file that is changed and nothing is known of could not be changed back
-    TRY_ASSIGN(const auto made, write_config(edit.path, edit.after));
-    if (made) {
-        kept.made_directory = true;
-        return records.put(std::move(kept));
-    }
-    return {};
+    return records.forget(edit.path);
 }
 
 void note_removal(ConfigureOutcome& outcome, Engine engine) {
@@ -119,10 +121,10 @@ Result<ConfigureOutcome> configure(const ConfigureRequest& request, const Node& 
                              .notes = std::move(plan.notes),
                              .next = next_command(request.engine, request.remove)};
     for (const auto& edit : outcome.edits) {
-        if (!request.dry_run && edit.changes()) {
-            TRY(write(edit, records, request, question));
-        } else if (!request.dry_run && request.remove) {
-            TRY(records.forget(edit.path));
+        if (!request.dry_run && request.remove) {
+            TRY(take_out(edit, records));
+        } else if (!request.dry_run && edit.changes()) {
+            TRY(write(edit, records, question));
         }
     }
     if (request.remove) {

@@ -86,6 +86,8 @@ Result<Records> Records::open(const std::string& base, Engine engine, Access acc
     records.directory_ = *std::move(directory);
     if (access == Access::write) {
         TRY(in_context("configure", sys::lock_exclusively(records.directory_.borrow(), deadline_ms)));
+        // What one that was killed was writing. A leftover does no harm; the next one removes it.
+        static_cast<void>(sys::unlink_at(records.directory_.borrow(), sys::temporary_name(records.name_)));
     }
     TRY_ASSIGN(const auto text, ledger::read_private_file(records.directory_.borrow(), records.name_, longest));
     if (text) {

@@ -37,7 +37,7 @@ TEST_CASE("directories that are made can be read by all, whatever the umask is (
     CHECK(test::in_child([&](test::Findings& findings) {
               ::umask(077);
               const auto written = engines::write_config(path, "x");
-              findings.expect(written && *written, "not written");
+              findings.expect(written.has_value(), "not written");
           }) == "");
     struct stat status{};
     for (const auto* const made : {"containers", "containers/containers.conf.d"}) {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/engines/configure.h"
 
+#include "runtime/sys/call.h"
+#include "support/child.h"
 #include "support/configure_setup.h"
+
+#include <csignal>
 
 using namespace bulkhead;
 using namespace bulkhead::test;
@@ -111,6 +115,48 @@ TEST_CASE("a file that was not there is made, and goes again" * root_only) {
         CHECK((status.st_mode & 07777U) == 0644);
         CHECK(setup.remove().changes());
         CHECK(setup.all().empty()); // the directory of drop-ins, too
+    }
+}
+
+namespace {
+
+int calls_left = 0;
+
+// Runs `body` in a child that is killed before its system call of that index; whether it came to that.
+template <typename Body>
+bool killed_before(int call, Body body) {
+    return !in_child([&](Findings& /*findings*/) {
+                calls_left = call;
+                sys::intercept([](long) { return calls_left-- == 0 ? ::kill(::getpid(), SIGKILL) : 0; });
+                body();
+            }).empty();
+}
+
+} // namespace
+
+TEST_CASE("killed at any call, configure and --remove are undone by the next --remove" * root_only) {
+    const std::string docker = "{\"log-driver\": \"journald\"}";
+    for (const auto& [engine, text] : {std::pair(Engine::docker, docker), {Engine::docker, ""}, {Engine::podman, ""}}) {
+        for (const bool remove : {false, true}) {
+            bool killed = true;
+            for (int call = 0; killed; ++call) {
+                CAPTURE(name_of(engine));
+                CAPTURE(remove);
+                CAPTURE(call);
+                const Setup setup(engine);
+                if (!text.empty()) {
+                    setup.write(text);
+                }
+                const auto before = setup.all();
+                if (remove) {
+                    setup.configure();
+                }
+                killed = killed_before(call, [&] { static_cast<void>(setup.try_configure({.remove = remove})); });
+                setup.remove();
+                REQUIRE(setup.all() == before);
+                REQUIRE_FALSE(setup.has_records());
+            }
+        }
     }
 }
 

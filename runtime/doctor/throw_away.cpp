@@ -7,6 +7,7 @@
 #include "runtime/engines/program.h"
 #include "runtime/oci/annotation.h"
 #include "runtime/sys/file.h"
+#include "runtime/sys/signals.h"
 
 #include <algorithm>
 #include <memory>
@@ -194,6 +195,9 @@ Result<sys::Outcome> import_and_run(const Commands& commands, const std::string&
     TRY_ASSIGN(const auto archive, commands.archive(root));
     TRY_ASSIGN(const auto file, sys::memory_file(archive));
     TRY(succeed(commands.import(path_for_others(file.borrow()))));
+    if (sys::PostponedSignals::any()) {
+        return fail(Code::busy, "interrupted");
+    }
     return sys::run_program(commands.run(annotations) + Words{std::string(inside)} + arguments, patience);
 }
 
@@ -208,7 +212,9 @@ Result<sys::Outcome> run_throw_away(const PresentEngine& engine, const std::stri
         words.emplace_back("--annotation");
         words.push_back(std::string(oci::our_prefix) + key + "=" + std::to_string(value));
     }
+    const sys::PostponedSignals signals; // who breaks it off would leave image and container behind
     auto outcome = import_and_run(*commands, program, words, arguments);
+    sys::PostponedSignals::keep_from_programs();
     for (const auto& command : commands->removal()) {
         static_cast<void>(sys::run_program(command, patience)); // whatever of it is there
     }

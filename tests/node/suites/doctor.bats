@@ -231,6 +231,19 @@ no_containers() { podman rm --force --all --time 0 >/dev/null 3>&-; }
     expect_match 'podman.run failed: the container did not run to its end: ' "$(ran podman)"
 }
 
+@test "a throw-away container that is broken off leaves nothing behind" {
+    local pid status=0
+    "$bulkhead" doctor --run podman &>/run/doctor.out 3>&- &
+    pid=$!
+    wait_until 30 pgrep --full '^[^ ]*podman run .* bulkhead-doctor-' # it has the image
+    kill -TERM "$pid"
+    wait "$pid" || status=$?
+    expect_eq 143 "$status" "$(</run/doctor.out)"
+    expect_empty "$(podman ps --all --quiet 3>&-)"
+    expect_eq "$image" "$(podman images --format '{{.Repository}}' 3>&-)"
+    expect_empty "$(find /run/bulkhead/containers -mindepth 1)"
+}
+
 @test "the timer of gc" {
     mkdir -p /usr/lib/systemd/system
     cp "$checkout"/systemd/bulkhead-gc.* /usr/lib/systemd/system

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <csignal>
+
+namespace bulkhead::sys {
+
+// While it lives, SIGINT, SIGTERM and SIGHUP do not end this process, which has something to take back first; when it
+// goes, the last of those that came does. Programs that are started meanwhile are ended by them as ever. There is one
+// of these at a time.
+class PostponedSignals {
+public:
+    PostponedSignals();
+    PostponedSignals(const PostponedSignals&) = delete;
+    PostponedSignals& operator=(const PostponedSignals&) = delete;
+    ~PostponedSignals();
+
+    // Whether one came.
+    [[nodiscard]] static bool any();
+    // From now on they wait for programs as well: for those that take back.
+    static void keep_from_programs();
+
+private:
+    std::array<struct sigaction, 3> before_{};
+    sigset_t mask_{};
+};
+
+} // namespace bulkhead::sys

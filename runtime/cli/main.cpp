@@ -4,13 +4,14 @@
 #include "runtime/cli/output.h"
 #include "runtime/cli/path_option.h"
 #include "runtime/cli/unknown_command.h"
+#include "runtime/cli/usage.h"
 
 #include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <cstdio>
 #include <exception>
 #include <fmt/format.h>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -18,10 +19,13 @@
 
 namespace {
 
-constexpr int usage_error = 2;
+constexpr int wrong_usage = 2;
 
 void add_global_options(CLI::App& app, bulkhead::cli::Options& options) {
     app.require_subcommand(1);
+    app.formatter(std::make_shared<bulkhead::cli::HelpFormatter>());
+    app.failure_message(
+        [](const CLI::App* program, const CLI::Error& error) { return bulkhead::cli::usage_error(*program, error); });
     app.fallthrough(); // they may follow the command
     app.add_option("--config", options.config, "The node config")
         ->type_name("FILE")
@@ -32,6 +36,7 @@ void add_global_options(CLI::App& app, bulkhead::cli::Options& options) {
         ->transform(bulkhead::cli::absolute_path)
         ->capture_default_str();
     app.add_option("-o,--output", options.output, "How to print")
+        ->type_name("FORMAT")
         ->check(CLI::IsMember({"table", "json"}))
         ->capture_default_str();
 }
@@ -72,12 +77,12 @@ int run(int argc, char** argv) {
     }
     if (const auto complaint = bulkhead::cli::unknown_command(app, argc > 1 ? argv[1] : "-")) {
         fmt::print(stderr, "{}\n", *complaint);
-        return usage_error;
+        return wrong_usage;
     }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : usage_error;
+        return app.exit(error) == 0 ? 0 : wrong_usage;
     }
     return status;
 }
@@ -87,7 +92,7 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
     try {
         const int status = run(argc, argv);
-        if (std::fflush(stdout) != 0) {
+        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) { // or it failed when it was printed
             std::perror("bulkhead: standard output");
             return bulkhead::cli::something_wrong;
         }

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <ctime>
 #include <fmt/chrono.h>
 #include <memory>
@@ -109,24 +108,26 @@ int run(const Options& options, double seconds) {
     return ended ? done : fail_command("top", ended.error());
 }
 
+// Nothing where it is one; a NaN is in no range.
+std::string as_delay(const std::string& text) {
+    constexpr double shortest = 0.1;
+    constexpr double longest = 3600;
+    double seconds = 0;
+    const bool good = CLI::detail::lexical_cast(text, seconds) && seconds >= shortest && seconds <= longest;
+    return good ? "" : fmt::format("needs a number of seconds from {} to {}", shortest, longest);
+}
+
 } // namespace
 
 void add_top(CLI::App& app, const Options& options, int& status) {
     constexpr double usual_delay = 2;
-    constexpr double shortest_delay = 0.1;
-    constexpr double longest_delay = 3600;
     auto* command = app.add_subcommand("top", "Show what containers hold, again and again; once without a terminal");
     const auto delay = std::make_shared<double>(usual_delay);
     command->add_option("-d,--delay", *delay, "Seconds between two looks")
         ->type_name("SECONDS")
-        ->check(CLI::Range(shortest_delay, longest_delay))
+        ->check(as_delay)
         ->capture_default_str();
-    command->callback([&options, &status, delay] {
-        if (std::isnan(*delay)) { // which is neither below a range nor above it
-            throw CLI::ValidationError("--delay", "needs a number");
-        }
-        status = run(options, *delay);
-    });
+    command->callback([&options, &status, delay] { status = run(options, *delay); });
 }
 
 } // namespace bulkhead::cli

@@ -20,8 +20,12 @@ std::optional<std::string> unknown_command(const CLI::App& app, std::string_view
     }
     const std::vector<std::string_view> known(commands.begin(), commands.end());
     const auto meant = nearest(word, known);
-    const auto mend = meant.empty() ? "see bulkhead --help" : "did you mean " + std::string(meant) + "?";
-    return printable("bulkhead: unknown command " + in_quotes(word) + "; " + mend);
+    const std::string program = "bulkhead";
+    const auto above = app.get_name() == program ? "" : app.get_name();
+    const auto mend = meant.empty() ? "see " + program + (above.empty() ? "" : " " + above) + " --help"
+                                    : "did you mean " + std::string(meant) + "?";
+    return printable(program + ": " + (above.empty() ? "" : above + ": ") + "unknown command " + in_quotes(word) +
+                     "; " + mend);
 }
 
 } // namespace bulkhead::cli

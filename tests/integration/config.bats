@@ -47,6 +47,45 @@ expect_as_the_schema_says() { # COMMAND
     done
 }
 
+wrong() { # LINE ARG...
+    run "$BULKHEAD" "${@:2}"
+    expect_eq "2 bulkhead: $1" "$status $output" "bulkhead ${*:2}"
+}
+
+@test "what is wrong with a command line is one line, with the help to read" {
+    wrong 'a subcommand is required; see bulkhead --help'
+    wrong 'gc: the following argument was not expected: --bogus; see bulkhead gc --help' gc --bogus
+    wrong 'gc: the following argument was not expected: ?[31mred; see bulkhead gc --help' gc $'\e[31mred'
+    wrong 'inspect: id is required; see bulkhead inspect --help' inspect
+    wrong 'top: --delay: needs a number of seconds from 0.1 to 3600; see bulkhead top --help' top --delay nan
+    wrong 'doctor: ENGINE: x not in {crio,containerd,podman,docker}; see bulkhead doctor --help' doctor x
+    wrong 'list: --output: xml not in {table,json}; see bulkhead list --help' list -o xml
+    wrong 'unknown command "lits"; did you mean list?' -o json lits
+    wrong 'segment: a subcommand is required; see bulkhead segment --help' segment
+    wrong 'segment: unknown command "x"; see bulkhead segment --help' segment x
+}
+
+@test "the help of each command has the options of all" {
+    local each
+    for each in list inspect top segment 'segment rm' check-config configure doctor explain gc metrics version; do
+        # shellcheck disable=SC2086 # two words
+        run "$BULKHEAD" $each --help
+        expect_eq 0 "$status" "$each"
+        expect_match 'Options of every command:' "$output" "$each"
+        expect_match '  -o,--output FORMAT:\{table,json\}' "$output" "$each"
+        expect_match '  --state-dir DIR=/run/bulkhead' "$output" "$each"
+    done
+    expect_eq 1 "$("$BULKHEAD" --help | grep --count -e --state-dir)"
+}
+
+@test "what cannot be printed is an error, of the shortest answer too" {
+    local each
+    for each in --version version --help check-config; do
+        run bash -c '"$@" >/dev/full' - "$BULKHEAD" "$each"
+        expect_eq '1 bulkhead: standard output: No space left on device' "$status $output" "$each"
+    done
+}
+
 @test "a sound config: one line, with all files" {
     hook_config '{"max": {"pids-max": 100}} // a comment'
     run bulkhead check-config

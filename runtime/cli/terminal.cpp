@@ -9,6 +9,7 @@
 #include <csignal>
 #include <ctime>
 #include <poll.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define NCURSES_NOMACROS 1 // functions, as its macros are casts of another time
@@ -76,6 +77,13 @@ std::optional<KeyPress> meaning_of(int code) {
     }
 }
 
+// One that was stopped (^S), or whose other end reads nothing, does not: then a write waits for good, and ncurses goes
+// on with it whatever signal comes.
+bool takes_output() {
+    pollfd output{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+    return ::poll(&output, 1, 0) > 0;
+}
+
 } // namespace
 
 struct Terminal::State {
@@ -99,6 +107,9 @@ struct Terminal::State {
     State& operator=(const State&) = delete;
     ~State() {
         if (screen != nullptr) {
+            // Who stopped it could not see the end. The kernel undoes by the one what was done by the other, not ^S.
+            ::tcflow(STDOUT_FILENO, TCOOFF);
+            ::tcflow(STDOUT_FILENO, TCOON);
             ::endwin();
             ::delscreen(screen);
         }
@@ -149,6 +160,9 @@ ScreenSize Terminal::size() const {
 }
 
 void Terminal::draw(const Screen& screen) {
+    if (!takes_output()) {
+        return; // the next one shows it
+    }
     ::werase(stdscr);
     for (std::size_t i = 0; i < screen.lines.size(); ++i) {
         ::wmove(stdscr, static_cast<int>(i), 0);

@@ -22,6 +22,7 @@ public:
     ~Terminal();
 
     [[nodiscard]] ScreenSize size() const;
+    // Unless the terminal takes no output at the moment.
     void draw(const Screen& screen);
 
     enum class Event { time, input, end };

@@ -192,6 +192,15 @@ order_is() { [[ $(order) == "$*" ]]; }
     expect_empty "$(screen | grep -F '^[' || true)"
 }
 
+@test "its terminal is stopped (^S): it ends all the same, and the terminal goes on" {
+    top -d 0.1
+    screen_shows '^bulkhead top'
+    screen_type C-s
+    sleep 1 # it would draw
+    kill "$(pgrep --parent "$(screen_format '#{pane_pid}')")"
+    screen_shows_prompt 0
+}
+
 @test "its terminal goes away, and who started it had hangups ignored: it ends" {
     local pid
     screen_run "trap '' HUP; exec $BULKHEAD --state-dir $state_dir top -d 60"

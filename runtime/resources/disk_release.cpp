@@ -4,6 +4,7 @@
 #include "runtime/resources/disk_quota.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/filesystem.h"
+#include "runtime/sys/mount.h"
 #include "runtime/sys/mountinfo.h"
 
 #include <cerrno>
@@ -27,10 +28,15 @@ Result<UniqueFd> open_upper(const DiskHold& hold) {
 }
 
 Result<UniqueFd> open_if_it_is(const sys::MountInfo& mount, const std::string& uuid) {
-    auto root = sys::open_at(sys::working_directory, mount.point, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
-    const auto status = root ? sys::status_of(root->borrow()) : std::unexpected(root.error());
-    if (!status || status->device != mount.device) {
+    // Only stood on until it is known to be this disk: what is mounted over it may be a FUSE that never answers.
+    const auto there = sys::open_at(sys::working_directory, mount.point, O_PATH | O_DIRECTORY);
+    const auto place = there ? sys::place_of(there->borrow()) : std::unexpected(there.error());
+    if (!place || place->device != mount.device) {
         return UniqueFd(); // a file, gone, or mounted over
+    }
+    auto root = sys::open_at(there->borrow(), ".", O_RDONLY | O_DIRECTORY);
+    if (!root) {
+        return UniqueFd();
     }
     TRY_ASSIGN(const auto its, sys::filesystem_uuid(root->borrow()));
     return its == uuid ? *std::move(root) : UniqueFd();

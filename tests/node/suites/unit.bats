@@ -10,6 +10,7 @@ load ../helpers
 setup_file() {
     modprobe loop
     modprobe overlay
+    modprobe fuse
 }
 setup() {
     export TMPDIR=/mnt/xfs

@@ -3,6 +3,7 @@
 #include "runtime/inventory/shm_use.h"
 
 #include "support/private_mounts.h"
+#include "support/silent_fuse.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -16,7 +17,9 @@
 
 using namespace bulkhead;
 using inventory::ShmUse;
+using test::can_mount;
 using test::Findings;
+using test::mount_silent_fuse;
 
 namespace {
 
@@ -76,14 +79,7 @@ bool enter_user_namespace(int others) {
            write_into("/proc/self/uid_map", "0 0 1") && write_into("/proc/self/gid_map", "0 0 1");
 }
 
-// Whoever asks it waits for ever: nobody reads from /dev/fuse.
-bool mount_silent_fuse(const std::string& place) {
-    const int device = ::open("/dev/fuse", O_RDWR);
-    const auto options = "fd=" + std::to_string(device) + ",rootmode=40000,user_id=0,group_id=0";
-    return device >= 0 && ::mount("silent", place.c_str(), "fuse", 0, options.c_str()) == 0;
-}
-
-// The same, for want of an NFS server: whoever looks a name up waits for a daemon.
+// As silent, for want of an NFS server: whoever looks a name up waits for a daemon.
 bool mount_silent_autofs(const std::string& place) {
     int ends[2] = {-1, -1};
     if (::pipe(ends) != 0) {
@@ -98,16 +94,6 @@ bool mount_silent_autofs(const std::string& place) {
     }
     return daemon > 0 && test::wait_for(daemon) == 0;
 }
-
-bool can_mount(bool (*mount)(const std::string& place)) {
-    return test::can_mount_privately() && test::in_private_mounts([&](Findings& findings) {
-                                              const test::TemporaryDirectory directory;
-                                              findings.expect(mount(directory.path()), "not here");
-                                              ::umount2(directory.path().c_str(), MNT_DETACH);
-                                          }).empty();
-}
-
-bool can_mount_fuse() { return can_mount(mount_silent_fuse); }
 
 } // namespace
 
@@ -165,7 +151,8 @@ TEST_CASE("the host's own is said to be (root, mounts of its own)" * needs_mount
           }) == "");
 }
 
-TEST_CASE("a FUSE file system that never answers is not asked (root, FUSE)" * doctest::skip(!can_mount_fuse())) {
+TEST_CASE("a FUSE file system that never answers is not asked (root, FUSE)" *
+          doctest::skip(!can_mount(mount_silent_fuse))) {
     const std::string refusal = "a file system that may never answer (fuse) is mounted on the way to /dev/shm";
     for (const auto* place : {"/dev/shm", "/dev"}) {
         CAPTURE(place);
@@ -250,7 +237,7 @@ TEST_CASE("in a user namespace what is mounted nowhere else is not asked (root, 
 }
 
 TEST_CASE("in a user namespace a FUSE file system that never answers is not asked (root, FUSE)" *
-          doctest::skip(!can_mount_fuse())) {
+          doctest::skip(!can_mount(mount_silent_fuse))) {
     CHECK(findings_of([](Findings& findings, const Box& box) {
               std::filesystem::create_directories(box.root("/dev/shm"));
               findings.expect_equal(

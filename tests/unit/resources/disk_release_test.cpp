@@ -4,6 +4,7 @@
 #include "runtime/sys/file.h"
 #include "support/failing_call.h"
 #include "support/fake_layer.h"
+#include "support/silent_fuse.h"
 
 #include <doctest/doctest.h>
 #include <functional>
@@ -227,6 +228,20 @@ TEST_CASE("a mount point that is covered is not taken for the disk (root, XFS wi
               findings.expect_equal(limits_on(disk), "found");
               findings.expect(disk.unmount(disk.beside("again")), "unmount");
               findings.expect_equal(to_text(release(hold)), "not here");
+          }) == "");
+}
+
+TEST_CASE("nor is it asked what covers it: FUSE need not answer (root, FUSE, XFS with project quotas)" *
+          doctest::skip(!test::can_limit_xfs() || !test::can_mount(test::mount_silent_fuse))) {
+    CHECK(on_limited([](Findings& findings, Disk& disk, const DiskHold& hold) {
+              std::filesystem::create_directory(disk.beside("again"));
+              findings.expect(disk.bind(disk.path(), disk.beside("again")), "bind");
+              findings.expect(test::mount_silent_fuse(disk.path()), "cover");
+              auto lost = hold;
+              lost.upper = disk.beside("again/gone");
+              findings.expect_equal(to_text(release(lost)), "done");
+              findings.expect(disk.unmount(disk.path()), "uncover");
+              findings.expect_equal(limits_on(disk), "found");
           }) == "");
 }
 

@@ -4,6 +4,7 @@
 #include "runtime/base/line.h"
 #include "runtime/sys/namespace.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -63,6 +64,11 @@ Result<const Container*> find_container(const Inventory& inventory, const std::s
         candidates.push_back(&container);
     }
     if (candidates.empty()) {
+        const auto unread = std::ranges::find_if(
+            inventory.problems, [&](const inventory::Problem& problem) { return problem.name == "containers/" + id; });
+        if (unread != inventory.problems.end()) {
+            return fail(Code::internal, unread->name + ": " + unread->reason);
+        }
         return fail(Code::malformed_input, "no container " + in_quotes(id) + " has a receipt here");
     }
     if (candidates.size() > 1) {

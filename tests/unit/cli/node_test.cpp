@@ -43,6 +43,13 @@ TEST_CASE("a container is found by its id or the beginning of it") {
     CHECK(find(inventory, "x", "/1") == "no container \"x\" has a receipt here 0");
 }
 
+TEST_CASE("a receipt that cannot be read is not none") {
+    auto inventory = with({{"abc", "/1"}});
+    inventory.problems = {{.name = "containers/x", .reason = "1.json: JSON is not an object"}};
+    CHECK(find(inventory, "x") == "containers/x: 1.json: JSON is not an object 0");
+    CHECK(find(inventory, "xy") == "no container \"xy\" has a receipt here 0");
+}
+
 TEST_CASE("two engines may use one id") {
     const auto inventory = with({{"web1", "/0"}, {"web", "/1"}, {"web", "/2"}});
     CHECK(find(inventory, "web") == "\"web\" is the id of several containers; say which with --bundle 2");

@@ -1,11 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: systemd xfs
-# matrix: needs packages, which take minutes to build (packaging/build; tests/run --all does it)
+# matrix: needs packages, which take minutes to build (packaging/build; packaging/check and tests/run --all do it)
 #
 # From the Debian package alone: installed, used with no further step, by podman and containerd configured, upgraded and
-# removed while containers run, purged. One node, in this order. packaging/check does the same with the rpm, as far as that
-# goes without an engine.
+# removed while containers run, purged. One node, in this order. (The rpm, without engines: packaging/rpm/try.)
 load ../helpers
 load ../disk
 load ../containerd

@@ -3,6 +3,7 @@
 
 #include "hooks/arguments.h"
 #include "hooks/input.h"
+#include "hooks/privileges.h"
 #include "hooks/report.h"
 #include "hooks/stages.h"
 #include "runtime/oci/state.h"
@@ -120,6 +121,9 @@ int run(std::span<char*> arguments) {
     auto ready = sys::keep_standard_descriptors_only();
     if (ready) {
         ready = sys::reset_process();
+    }
+    if (ready) {
+        ready = drop_privileges();
     }
     const auto input = read_input(BorrowedFd(STDIN_FILENO));
     const auto parsed = parse_arguments(arguments);

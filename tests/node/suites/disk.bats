@@ -57,6 +57,28 @@ at_the_limit() {
     with_each at_the_limit
 }
 
+of_another_user() {
+    layer_make c1
+    mkdir "$disk/layers/c1/upper/of-another-user"
+    chown 1000:1000 "$disk/layers/c1/upper/of-another-user"
+}
+
+@test "project ids on files of others are what the hook keeps CAP_FOWNER for" {
+    of_another_user
+    start c1 disk-size=10Mi
+    stop c1
+    layer_unmount c1
+    printf '#!/bin/sh\nexec setpriv --bounding-set=-fowner --inh-caps=-all %q "$@"\n' "$BULKHEAD_HOOK" >/run/hook-without
+    chmod 755 /run/hook-without
+    rm -rf "$disk/layers/c1"
+    of_another_user
+    BULKHEAD_HOOK=/run/hook-without
+    run start c1 disk-size=10Mi
+    expect_eq 1 "$status" "$output"
+    expect_match 'of-another-user|Operation not permitted' "$output"
+    expect_nothing_left
+}
+
 implied_inodes() { # as the kernel was told: XFS size/4 KiB, ext4 the size's share of the disk's inodes, at least 1024
     local bytes=$1 total size
     case $fs in

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/base/error.h"
+
+namespace bulkhead::hook {
+
+// Gives up, before anything of a container's is looked at, all of root's privileges that the hook does without. What
+// it executes (busctl) has no more.
+[[nodiscard]] Result<void> drop_privileges();
+
+} // namespace bulkhead::hook

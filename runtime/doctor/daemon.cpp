@@ -15,20 +15,6 @@ namespace {
 using engines::Engine;
 using engines::EngineConfig;
 
-std::string config_in(const std::vector<std::string>& words) {
-    for (std::size_t i = 1; i < words.size(); ++i) {
-        for (const std::string_view option : {"--config", "-config", "-c", "--config-file", "-config-file"}) {
-            if (words[i] == option && i + 1 < words.size()) {
-                return words[i + 1];
-            }
-            if (words[i].starts_with(std::string(option) + "=")) {
-                return words[i].substr(option.size() + 1);
-            }
-        }
-    }
-    return "";
-}
-
 bool is_dockers(const std::string& config) {
     return config.starts_with("/run/docker/") || config.starts_with("/var/run/docker/");
 }
@@ -91,8 +77,8 @@ std::optional<Daemon> find_daemon(Engine engine) {
         return other;
     }
     for (const auto& process : engines::nodes_processes(engines::program_name(engine))) {
-        Daemon daemon{.process = process.identity(),
-                      .config = config_in(process.command_line().value_or(std::vector<std::string>()))};
+        const auto arguments = process.command_line().value_or(std::vector<std::string>());
+        Daemon daemon{.process = process.identity(), .config = engines::config_of(arguments).value_or("")};
         if (daemon.config.empty() || daemon.config == engines::main_config_of(engine)) {
             return daemon;
         }

@@ -261,7 +261,7 @@ Result<Plan> plan_containerd(const Question& question, const Node& node) {
     Plan plan;
     TRY_ASSIGN(const auto wishes, all_wishes(plan, ground, question, node));
     check_shim(plan, node, shim_path);
-    check_daemons(plan, node, question.main, {"--config", "-c"}, Engine::containerd);
+    check_daemons(plan, node, question.main, Engine::containerd);
     const auto disabled = ground.merged.strings_at({"disabled_plugins"});
     if (std::ranges::any_of(disabled,
                             [](const std::string& plugin) { return plugin.find(".cri") != std::string::npos; })) {

@@ -142,7 +142,7 @@ Result<Plan> plan_crio(const Question& question, const Node& node) {
     const auto shim = std::string(shim_directory) + "/" + kind;
     TRY(check_real_runtime(plan, node, shim, source.program));
     check_shim(plan, node, shim);
-    check_daemons(plan, node, question.main, {"--config", "-c"}, Engine::crio);
+    check_daemons(plan, node, question.main, Engine::crio);
 
     std::vector<TomlWish> wishes;
     if (question.make_default) {

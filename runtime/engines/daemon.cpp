@@ -33,4 +33,24 @@ std::vector<sys::Process> nodes_processes(std::string_view name) {
     return found;
 }
 
+std::optional<std::string> option_of(const std::vector<std::string>& arguments, const std::vector<std::string>& names) {
+    for (std::size_t each = 1; each < arguments.size(); ++each) {
+        const auto& word = arguments[each];
+        for (const auto& name : names) {
+            if (word.starts_with(name + "=")) {
+                return word.substr(name.size() + 1);
+            }
+            if (word == name) {
+                return each + 1 < arguments.size() ? arguments[each + 1] : "";
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> config_of(const std::vector<std::string>& arguments) {
+    // Go's own flags may have one dash.
+    return option_of(arguments, {"--config", "-config", "-c", "--config-file", "-config-file"});
+}
+
 } // namespace bulkhead::engines

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A runtime "bulkhead" in docker's daemon.json.
+#include "runtime/engines/daemon.h"
 #include "runtime/engines/json_text.h"
 #include "runtime/engines/plan_parts.h"
 #include "runtime/oci/json.h"
@@ -54,7 +55,7 @@ Result<Plan> plan_docker(const Question& question, const Node& node) {
     Plan plan;
     TRY(check_real_runtime(plan, node, shim_path, default_program(config)));
     check_shim(plan, node, shim_path);
-    check_daemons(plan, node, question.main, {"--config-file"}, Engine::docker);
+    check_daemons(plan, node, question.main, Engine::docker);
     TRY(require_no_options(node, question.make_default));
     std::vector<JsonWish> wishes;
     if (config.runtime(shim_runtime) == nullptr) {

@@ -2,6 +2,7 @@
 #include "runtime/engines/plan.h"
 
 #include "runtime/engines/containerd_config.h"
+#include "runtime/engines/daemon.h"
 #include "runtime/engines/engine_config.h"
 #include "runtime/engines/plan_parts.h"
 
@@ -50,25 +51,9 @@ void check_shim(Plan& plan, const Node& node, std::string_view path) {
     }
 }
 
-std::optional<std::string> option_of(const std::vector<std::string>& arguments, const std::vector<std::string>& names) {
-    for (std::size_t each = 1; each < arguments.size(); ++each) {
-        const auto& word = arguments[each];
-        for (const auto& name : names) {
-            if (word.starts_with(name + "=")) {
-                return word.substr(name.size() + 1);
-            }
-            if (word == name) {
-                return each + 1 < arguments.size() ? arguments[each + 1] : "";
-            }
-        }
-    }
-    return std::nullopt;
-}
-
-void check_daemons(Plan& plan, const Node& node, const std::string& main, const std::vector<std::string>& names,
-                   Engine engine) {
+void check_daemons(Plan& plan, const Node& node, const std::string& main, Engine engine) {
     for (const auto& daemon : node.daemons) {
-        const auto file = option_of(daemon.arguments, names).value_or(main_config_of(engine));
+        const auto file = config_of(daemon.arguments).value_or(main_config_of(engine));
         if (file != main) {
             plan.notes.push_back("process " + std::to_string(daemon.pid) + " (" + daemon.arguments.front() +
                                  ") reads " + file + ": name that with --engine-config if it is the one that is meant");

@@ -45,13 +45,8 @@ inline const std::vector<std::string> our_annotations{"io.bulkhead.*", "io.bulkh
 [[nodiscard]] Result<void> check_real_runtime(Plan& plan, const Node& node, std::string_view called_as,
                                               const std::string& program);
 
-// What `arguments` gives for an option: in the same word behind "=", or in the next one. nullopt: it is not among them.
-[[nodiscard]] std::optional<std::string> option_of(const std::vector<std::string>& arguments,
-                                                   const std::vector<std::string>& names);
-
-// Notes the daemons that read another config than `main`, by the option `names`.
-void check_daemons(Plan& plan, const Node& node, const std::string& main, const std::vector<std::string>& names,
-                   Engine engine);
+// Notes the daemons that read another config than `main`.
+void check_daemons(Plan& plan, const Node& node, const std::string& main, Engine engine);
 
 // Notes that what is written names a program that is not there.
 void check_shim(Plan& plan, const Node& node, std::string_view path);

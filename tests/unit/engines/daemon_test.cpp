@@ -6,9 +6,11 @@
 
 #include <doctest/doctest.h>
 #include <sched.h>
+#include <string>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 using namespace bulkhead;
 
@@ -62,4 +64,17 @@ TEST_CASE("a set-user-ID program is no daemon, whatever ids it has by now (root 
     };
     CHECK(runs(0755));
     CHECK_FALSE(runs(04755));
+}
+
+TEST_CASE("the config that a command line names") {
+    const auto config_of = [](const std::vector<std::string>& words) {
+        return engines::config_of(words).value_or("the default");
+    };
+    CHECK(config_of({"containerd"}) == "the default");
+    CHECK(config_of({"containerd", "--log-level", "debug", "-c", "/a"}) == "/a");
+    CHECK(config_of({"containerd", "-config=/a"}) == "/a");
+    CHECK(config_of({"crio", "--config", "/a", "--config", "/b"}) == "/a");
+    CHECK(config_of({"dockerd", "--config-file=/a"}) == "/a");
+    CHECK(config_of({"dockerd", "--config-file"}).empty());
+    CHECK(config_of({"/etc/-c", "--configure=/a", "x"}) == "the default");
 }

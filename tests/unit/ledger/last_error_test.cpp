@@ -2,6 +2,7 @@
 #include "runtime/ledger/last_error.h"
 
 #include "runtime/oci/json.h"
+#include "runtime/sys/file.h"
 #include "support/failing_call.h"
 #include "support/temporary_directory.h"
 
@@ -46,6 +47,16 @@ TEST_CASE("the last error of a container is kept (root only)" * root_only) {
     CHECK(json->required_string("line").value() == "bulkhead: web: no \"room\"");
     CHECK(json->find("code")->integer().value() == 77);
     CHECK(fixture.count() == 1);
+}
+
+// Two who wrote at once would make one file of both.
+TEST_CASE("who cannot have the directory for himself keeps nothing (root only)" * root_only) {
+    const Fixture fixture;
+    remember_error(fixture.store, "web", "createRuntime", Code::busy, "first");
+    const auto others = sys::open_at(sys::working_directory, fixture.directory.path("state/errors"), O_RDONLY);
+    REQUIRE(sys::lock_exclusively(others.value().borrow(), 0));
+    remember_error(fixture.store, "web", "createRuntime", Code::busy, "second");
+    CHECK(ledger::recall_error(fixture.store, "web").value()->line == "first");
 }
 
 TEST_CASE("a thousand ids take 256 places (root only)" * root_only) {

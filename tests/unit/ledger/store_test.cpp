@@ -142,6 +142,18 @@ TEST_CASE("removing an entry that has no receipt, or has none any more, is succe
     CHECK(fixture.files("containers").empty());
 }
 
+TEST_CASE("leftovers are of an id that has no receipt by now (root only)" * root_only) {
+    const Fixture fixture;
+    REQUIRE(fixture.store.entry("web", bundle).value().write(receipt()));
+    test::write_file(fixture.state + "/containers/web/.x.json.tmp", "of a killed one");
+    REQUIRE(fixture.store.remove_leftovers("web"));
+    CHECK(fixture.store.receipts_of("web")->size() == 1);
+    CHECK(fixture.files().size() == 2);
+    REQUIRE(fixture.store.entry("web", bundle).value().remove());
+    REQUIRE(fixture.store.remove_leftovers("web"));
+    CHECK(fixture.files("containers").empty());
+}
+
 TEST_CASE("existing_entry makes nothing (root only)" * root_only) {
     const Fixture fixture;
     CHECK(!fixture.store.existing_entry("web", bundle).value());

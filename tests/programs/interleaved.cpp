@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// interleaved RUNS [NAME [from=FILE to=FILE]... [in=FILE] COMMAND ARG... --]...
+// interleaved RUNS [NAME [from=FILE to=FILE]... [before=SH] [after=SH] [in=FILE] COMMAND ARG... --]...
 //
 // Runs each COMMAND once in a round, RUNS rounds, each time in another order, and says of each the median of its wall
 // time (us, from the fork to the end), the median of its paired differences from the first command's in the same round
 // (us), what the median is in proportion to the first one's, 1 + difference / the first one's median, and the most
 // memory that it had (KiB). Before each run, not timed, FILE is copied to FILE: what a command changes is as it was.
-// "in" is its standard input. A command that fails ends it all.
+// So are the shell commands that come before and after it. "in" is its standard input. A command that fails ends it
+// all.
+//
+// With BENCH_JSON in the environment each line is put at the end of that file as well, as an object; BENCH is the
+// member "bench" of it, which tells one table from the next.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -30,6 +34,8 @@ using Microseconds = double;
 struct Command {
     const char* name = nullptr;
     std::vector<std::pair<std::string, std::string>> copies;
+    const char* before = nullptr;
+    const char* after = nullptr;
     const char* input = "/dev/null";
     std::vector<char*> words; // ends with a null
     std::vector<Microseconds> times;
@@ -52,6 +58,10 @@ Command parse(char**& argument, char** end) {
             from = word.substr(5);
         } else if (word.starts_with("to=")) {
             command.copies.emplace_back(from, word.substr(3));
+        } else if (word.starts_with("before=")) {
+            command.before = *argument + 7;
+        } else if (word.starts_with("after=")) {
+            command.after = *argument + 6;
         } else if (word.starts_with("in=")) {
             command.input = *argument + 3;
         } else {
@@ -76,7 +86,14 @@ Command parse(char**& argument, char** end) {
     ::_exit(127);
 }
 
+void run_by_shell(const Command& command, const char* words) {
+    if (words != nullptr && std::system(words) != 0) {
+        die(std::string(command.name) + ": failed: " + words);
+    }
+}
+
 void run(Command& command) {
+    run_by_shell(command, command.before);
     for (const auto& [from, to] : command.copies) {
         std::filesystem::copy_file(from, to, std::filesystem::copy_options::overwrite_existing);
     }
@@ -96,6 +113,7 @@ void run(Command& command) {
     if (status != 0) {
         die(std::string(command.name) + ": failed with " + std::to_string(WEXITSTATUS(status)));
     }
+    run_by_shell(command, command.after);
     command.times.push_back(took.count());
     command.memory = std::max(command.memory, usage.ru_maxrss);
 }
@@ -106,6 +124,21 @@ Microseconds median(std::vector<Microseconds> values) {
     return *middle;
 }
 
+// Names have nothing in them that JSON would escape.
+void keep(const Command& command, Microseconds difference, double ratio) {
+    const char* const path = std::getenv("BENCH_JSON");
+    const char* const bench = std::getenv("BENCH");
+    std::FILE* const file = path != nullptr ? std::fopen(path, "a") : nullptr;
+    if (file == nullptr) {
+        return;
+    }
+    std::fprintf(file,
+                 R"({"bench":"%s","name":"%s","us":%.1f,"difference":%.1f,"ratio":%.4f,"kib":%ld})"
+                 "\n",
+                 bench != nullptr ? bench : "", command.name, median(command.times), difference, ratio, command.memory);
+    std::fclose(file);
+}
+
 void tell(const Command& command, const Command& first) {
     std::vector<Microseconds> differences;
     for (std::size_t i = 0; i < first.times.size(); ++i) {
@@ -113,8 +146,10 @@ void tell(const Command& command, const Command& first) {
     }
     const auto base = median(first.times);
     const auto difference = median(differences);
-    std::printf("%-28s %9.0f us  %+8.0f us  %6.3f  %6ld KiB\n", command.name, median(command.times), difference,
-                1 + (difference / base), command.memory);
+    const auto ratio = 1 + (difference / base);
+    std::printf("%-28s %9.0f us  %+8.0f us  %6.3f  %6ld KiB\n", command.name, median(command.times), difference, ratio,
+                command.memory);
+    keep(command, difference, ratio);
 }
 
 } // namespace

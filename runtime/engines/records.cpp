@@ -79,6 +79,7 @@ Result<std::optional<UniqueFd>> open_directory(const std::string& base, Access a
 Result<Records> Records::open(const std::string& base, Engine engine, Access access) {
     Records records;
     records.name_ = std::string(name_of(engine)) + ".json";
+    records.path_ = base + "/configure/" + records.name_;
     TRY_ASSIGN(auto directory, in_context(base, open_directory(base, access)));
     if (!directory) {
         return records;
@@ -91,7 +92,7 @@ Result<Records> Records::open(const std::string& base, Engine engine, Access acc
     }
     TRY_ASSIGN(const auto text, ledger::read_private_file(records.directory_.borrow(), records.name_, longest));
     if (text) {
-        TRY_ASSIGN(records.records_, parse(*text, base + "/configure/" + records.name_));
+        TRY_ASSIGN(records.records_, parse(*text, records.path_));
     }
     return records;
 }
@@ -128,8 +129,9 @@ Result<void> Records::save() const {
                          {"madeDirectory", record.made_directory}});
     }
     const ordered_json json{{"formatVersion", format_version}, {"files", std::move(files)}};
-    return sys::replace_file_synced_at(directory_.borrow(), name_,
-                                       json.dump(2, ' ', false, ordered_json::error_handler_t::replace).append("\n"));
+    return in_context(path_, sys::replace_file_synced_at(
+                                 directory_.borrow(), name_,
+                                 json.dump(2, ' ', false, ordered_json::error_handler_t::replace).append("\n")));
 }
 
 } // namespace bulkhead::engines

@@ -37,6 +37,7 @@ private:
     [[nodiscard]] Result<void> save() const;
 
     std::string name_;
+    std::string path_;   // for messages
     UniqueFd directory_; // none where there is nothing to read
     std::vector<Record> records_;
 };

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/engines/records.h"
 
+#include "support/failing_call.h"
 #include "support/trusted_directory.h"
 
+#include <cerrno>
 #include <doctest/doctest.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 using namespace bulkhead;
@@ -41,6 +44,17 @@ TEST_CASE("what there was before configure" * root_only) {
     CHECK(record->after == "{}");
     CHECK(record->made_directory);
     CHECK(records_of(with_file(R"("before": "", "after": null)"))->find("/etc/docker/daemon.json")->before == "");
+}
+
+TEST_CASE("of a record that cannot be written it is told where" * root_only) {
+    const test::TrustedDirectory state;
+    CHECK(::chmod(state.path().c_str(), 0700) == 0);
+    auto records = Records::open(state.path(), Engine::docker, engines::Access::write);
+    REQUIRE_MESSAGE(records, records.error().what);
+    const test::FailingCall full(SYS_write, ENOSPC);
+    const auto put = records->put({.path = "/etc/docker/daemon.json", .before = {}, .after = "{}"});
+    REQUIRE_FALSE(put);
+    CHECK(put.error().what == state.path("configure/docker.json") + ": write: No space left on device");
 }
 
 TEST_CASE("a record that is not what configure writes is none: --remove would delete a file that was there" *

@@ -215,8 +215,9 @@ Result<sys::Outcome> run_throw_away(const PresentEngine& engine, const std::stri
     const sys::PostponedSignals signals; // who breaks it off would leave image and container behind
     auto outcome = import_and_run(*commands, program, words, arguments);
     sys::PostponedSignals::keep_from_programs();
-    for (const auto& command : commands->removal()) {
-        static_cast<void>(sys::run_program(command, patience)); // whatever of it is there
+    constexpr std::chrono::seconds when_told_to_end(20);
+    for (const auto& command : commands->removal()) { // whatever of it is there
+        static_cast<void>(sys::run_program(command, sys::PostponedSignals::any() ? when_told_to_end : patience));
     }
     return outcome;
 }

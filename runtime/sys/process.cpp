@@ -4,7 +4,9 @@
 #include "runtime/base/unique_fd.h"
 #include "runtime/sys/call.h"
 #include "runtime/sys/file.h"
+#include "runtime/sys/signals.h"
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <ctime>
@@ -50,18 +52,36 @@ Milliseconds now() {
     ::_exit(failed_exec);
 }
 
+// How long a program is waited for.
+struct Patience {
+    pid_t child;
+    Milliseconds until;
+    bool told; // the child, of a signal; or that came before
+
+    // Who is told to end meanwhile, and has something to take back first, does not wait for long.
+    void look_for_signal() {
+        constexpr Milliseconds grace(5000);
+        if (!told && PostponedSignals::any()) {
+            told = true;
+            static_cast<void>(::kill(child, SIGTERM));
+            until = std::min(until, now() + grace);
+        }
+    }
+};
+
 // Reads until the other end is closed; false once the deadline is over.
-bool collect(BorrowedFd pipe, Milliseconds until, std::string& output) {
+bool collect(BorrowedFd pipe, Patience& patience, std::string& output) {
+    constexpr Milliseconds while_no_signal(1000); // one may come before poll(2) can be interrupted
     std::array<char, 512> chunk{};
     for (;;) {
-        const auto left = until - now();
-        pollfd waiting{.fd = pipe.number(), .events = POLLIN, .revents = 0};
-        const int ready = left.count() > 0 ? ::poll(&waiting, 1, static_cast<int>(left.count())) : 0;
-        if (ready == 0) {
+        patience.look_for_signal();
+        const auto left = patience.until - now();
+        if (left.count() <= 0) {
             return false;
         }
-        if (ready < 0) {
-            continue; // EINTR
+        pollfd waiting{.fd = pipe.number(), .events = POLLIN, .revents = 0};
+        if (::poll(&waiting, 1, static_cast<int>(std::min(left, while_no_signal).count())) <= 0) {
+            continue;
         }
         const auto count = read_some(pipe, chunk.data(), chunk.size());
         if (!count || *count == 0) {
@@ -71,11 +91,13 @@ bool collect(BorrowedFd pipe, Milliseconds until, std::string& output) {
     }
 }
 
-// Whether `child` ended before the deadline: it may close its output long before it does.
-bool ends_by(pid_t child, Milliseconds until) {
+// Whether it ended before the deadline: it may close its output long before it does.
+bool ends_in_time(Patience& patience) {
     siginfo_t info{};
-    while (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0) {
-        if (now() >= until) {
+    while (::waitid(P_PID, static_cast<id_t>(patience.child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == 0) {
+        patience.look_for_signal();
+        if (now() >= patience.until) {
             return false;
         }
         pause(Milliseconds(2));
@@ -143,8 +165,8 @@ Result<Outcome> run_program(const std::vector<std::string>& arguments, Milliseco
     }
     writer.reset();
     Outcome outcome;
-    const auto until = now() + deadline;
-    const bool ended = collect(reader.borrow(), until, outcome.output) && ends_by(child, until);
+    Patience patience{.child = child, .until = now() + deadline, .told = PostponedSignals::any()};
+    const bool ended = collect(reader.borrow(), patience, outcome.output) && ends_in_time(patience);
     if (!ended) {
         static_cast<void>(::kill(child, SIGKILL));
     }

@@ -7,8 +7,8 @@
 namespace bulkhead::sys {
 
 // While it lives, SIGINT, SIGTERM and SIGHUP do not end this process, which has something to take back first; when it
-// goes, the last of those that came does. Programs that are started meanwhile are ended by them as ever. There is one
-// of these at a time.
+// goes, the last of those that came does. Programs that are started meanwhile are ended by them as ever, and
+// run_program() has the one that it waits for end when one comes here. There is one of these at a time.
 class PostponedSignals {
 public:
     PostponedSignals();

@@ -4,8 +4,11 @@
 #include "runtime/sys/process.h"
 #include "support/child.h"
 
+#include <chrono>
 #include <csignal>
 #include <doctest/doctest.h>
+#include <string>
+#include <unistd.h>
 
 using namespace bulkhead;
 using sys::PostponedSignals;
@@ -44,6 +47,23 @@ TEST_CASE("programs are ended by signals, but for those that take back") {
               ::raise(SIGINT); // is noted when it is over
               findings.expect_equal(said_after_a_signal(), "lives\n");
           }) == "child ended with wait status 2");
+}
+
+TEST_CASE("a program that is waited for is told to end") {
+    for (const std::string script :
+         {"exec sleep 30", "trap 'exit 0' TERM; sleep 30 & wait", "trap '' TERM; sleep 30"}) {
+        CAPTURE(script);
+        CHECK(test::in_child([&](test::Findings& findings) {
+                  const PostponedSignals signals;
+                  const pid_t us = ::getpid();
+                  const test::IdleProcess teller(
+                      [us] { return ::fork() != 0 || (::usleep(300'000), ::kill(us, SIGHUP), ::_exit(0), true); });
+                  const auto began = std::chrono::steady_clock::now();
+                  static_cast<void>(
+                      sys::run_program({"/bin/sh", "-c", script + " >/dev/null 2>&1"}, std::chrono::seconds(60)));
+                  findings.expect(std::chrono::steady_clock::now() - began < std::chrono::seconds(20), "it waited");
+              }) == "child ended with wait status 1");
+    }
 }
 
 TEST_CASE("what was ignored stays so") {

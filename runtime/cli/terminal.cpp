@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/cli/terminal.h"
 
+#include "runtime/cli/command.h"
 #include "runtime/cli/terminal_kind.h"
 #include "runtime/cli/tone.h"
 
@@ -21,6 +22,19 @@ namespace {
 
 constexpr std::array<int, 3> ends{SIGINT, SIGTERM, SIGHUP};
 volatile std::sig_atomic_t told_to_end = 0;
+termios settings_before{};
+
+void note_end(int /*signal*/) {
+    constexpr unsigned seconds_to_draw = 2;
+    told_to_end = 1;
+    static_cast<void>(::alarm(seconds_to_draw));
+}
+
+// The other end reads nothing, and ncurses goes on with a write that a signal interrupted.
+void give_up(int /*signal*/) {
+    static_cast<void>(::tcsetattr(STDIN_FILENO, TCSANOW, &settings_before));
+    ::_exit(something_wrong);
+}
 
 // Names of ours for pairs of colours.
 enum Pair : short { fine_pair = 1, warning_pair, bad_pair };
@@ -90,7 +104,7 @@ struct Terminal::State {
     State() {
         told_to_end = 0;
         struct sigaction note{};
-        note.sa_handler = [](int) { told_to_end = 1; };
+        note.sa_handler = note_end;
         ::sigemptyset(&note.sa_mask);
         sigset_t blocked;
         ::sigemptyset(&blocked);
@@ -98,6 +112,8 @@ struct Terminal::State {
             ::sigaction(ends.at(i), &note, &before.at(i));
             ::sigaddset(&blocked, ends.at(i));
         }
+        static_cast<void>(::tcgetattr(STDIN_FILENO, &settings_before));
+        static_cast<void>(::signal(SIGALRM, give_up));
         ::sigprocmask(SIG_BLOCK, &blocked, &mask); // but for wait(): none is lost between a look and the next wait
         for (const int signal : ends) {
             ::sigdelset(&mask, signal);
@@ -106,6 +122,7 @@ struct Terminal::State {
     State(const State&) = delete;
     State& operator=(const State&) = delete;
     ~State() {
+        ::sigprocmask(SIG_SETMASK, &mask, nullptr);
         if (screen != nullptr) {
             // Who stopped it could not see the end. The kernel undoes by the one what was done by the other, not ^S.
             ::tcflow(STDOUT_FILENO, TCOOFF);
@@ -113,10 +130,19 @@ struct Terminal::State {
             ::endwin();
             ::delscreen(screen);
         }
+        static_cast<void>(::alarm(0));
+        static_cast<void>(::signal(SIGALRM, SIG_DFL));
         for (std::size_t i = 0; i < ends.size(); ++i) {
             ::sigaction(ends.at(i), &before.at(i), nullptr);
         }
-        ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+    }
+
+    // With the signals that wait() lets in.
+    void refresh() const {
+        sigset_t blocked;
+        ::sigprocmask(SIG_SETMASK, &mask, &blocked);
+        ::wrefresh(stdscr);
+        ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
     }
 
     std::array<struct sigaction, ends.size()> before{};
@@ -172,14 +198,14 @@ void Terminal::draw(const Screen& screen) {
         }
     }
     ::wattrset(stdscr, A_NORMAL);
-    ::wrefresh(stdscr);
+    state_->refresh();
 }
 
 Terminal::Event Terminal::wait(std::chrono::milliseconds most) {
     pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(most);
     const timespec limit{.tv_sec = seconds.count(), .tv_nsec = std::chrono::nanoseconds(most - seconds).count()};
-    const int ready = ::ppoll(&input, 1, &limit, &state_->mask);
+    const int ready = told_to_end != 0 ? 0 : ::ppoll(&input, 1, &limit, &state_->mask);
     // A terminal that is gone can be read for ever, and then no signal interrupts this.
     const bool gone = ready > 0 && (input.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
     if (told_to_end != 0 || gone) {

@@ -201,6 +201,31 @@ order_is() { [[ $(order) == "$*" ]]; }
     screen_shows_prompt 0
 }
 
+# A terminal that is never read: help and back, until it takes no more.
+unread_top() {
+    python3 - "$BULKHEAD" --state-dir "$state_dir" top <<'EOF'
+import os, pty, select, signal, sys, time
+pid, terminal = pty.fork()
+if pid == 0:
+    os.environ["TERM"] = "xterm"
+    os.execv(sys.argv[1], ["bulkhead"] + sys.argv[2:])
+os.read(terminal, 1)
+for key in b"?x" * 2000:
+    if select.select([], [terminal], [], 0.1)[1]:
+        os.write(terminal, bytes([key]))
+    time.sleep(0.002)
+os.kill(pid, signal.SIGTERM)
+time.sleep(5)
+ended, status = os.waitpid(pid, os.WNOHANG)
+os.kill(pid, signal.SIGKILL) if ended == 0 else None
+print("ended" if ended else "it waits")
+EOF
+}
+
+@test "its terminal is never read: it ends all the same" {
+    expect_eq ended "$(unread_top)"
+}
+
 @test "its terminal goes away, and who started it had hangups ignored: it ends" {
     local pid
     screen_run "trap '' HUP; exec $BULKHEAD --state-dir $state_dir top -d 60"

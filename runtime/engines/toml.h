@@ -44,7 +44,7 @@ struct Toml {
     [[nodiscard]] static Toml of(std::string_view text);
     [[nodiscard]] static Toml of_boolean(bool value);
     [[nodiscard]] static Toml of(const std::vector<std::string>& strings);
-    [[nodiscard]] static Toml table() { return {}; }
+    [[nodiscard]] static Toml table();
 
     [[nodiscard]] bool is_table() const { return kind == Kind::table; }
     [[nodiscard]] const Toml* member(std::string_view key) const; // nullptr where there is none
@@ -71,6 +71,8 @@ struct TomlMember {
 
     bool operator==(const TomlMember& other) const { return key == other.key && value == other.value; }
 };
+
+inline Toml Toml::table() { return {}; } // not in there, where its members' type is not complete
 
 // Code::bad_config with the line and what is wrong there; more than require_modest_toml() lets through is wrong, too.
 [[nodiscard]] Result<Toml> parse_toml(std::string_view text);

@@ -24,6 +24,7 @@ using test::mount_silent_fuse;
 namespace {
 
 const auto needs_mounts = doctest::skip(!test::can_mount_privately());
+const auto needs_user_namespaces = doctest::skip(!test::can_mount_privately() || !test::can_make_user_namespaces());
 
 struct Box {
     explicit Box(Findings& found) : findings(found) {
@@ -126,6 +127,13 @@ TEST_CASE("what is no tmpfs is nothing (root, mounts of its own)" * needs_mounts
               std::filesystem::create_directories(box.root("/dev/shm"));
               findings.expect(::mount("x", box.root("/dev/shm").c_str(), "ramfs", 0, nullptr) == 0, "mount");
               findings.expect_equal(box.look(), "nothing");
+          }) == "");
+}
+
+TEST_CASE("what is no tmpfs is nothing in a user namespace either (root, user namespaces)" * needs_user_namespaces) {
+    CHECK(findings_of([](Findings& findings, const Box& box) {
+              std::filesystem::create_directories(box.root("/dev/shm"));
+              findings.expect(::mount("x", box.root("/dev/shm").c_str(), "ramfs", 0, nullptr) == 0, "mount");
               findings.expect_equal(box.look([] { return enter_user_namespace(0); }), "nothing");
           }) == "");
 }
@@ -151,8 +159,8 @@ TEST_CASE("the host's own is said to be (root, mounts of its own)" * needs_mount
           }) == "");
 }
 
-TEST_CASE("a FUSE file system that never answers is not asked (root, FUSE)" *
-          doctest::skip(!can_mount(mount_silent_fuse))) {
+TEST_CASE("a FUSE file system that never answers is not asked (root, FUSE, user namespaces)" *
+          doctest::skip(!can_mount(mount_silent_fuse) || !test::can_make_user_namespaces())) {
     const std::string refusal = "a file system that may never answer (fuse) is mounted on the way to /dev/shm";
     for (const auto* place : {"/dev/shm", "/dev"}) {
         CAPTURE(place);
@@ -205,15 +213,16 @@ TEST_CASE("of who may mount nothing is looked up: FUSE may be below an overlay (
           }) == "");
 }
 
-TEST_CASE("in a user namespace nothing is looked up: the host's mount is asked (root, mounts of its own)" *
-          needs_mounts) {
+TEST_CASE("in a user namespace nothing is looked up: the host's mount is asked (root, user namespaces)" *
+          needs_user_namespaces) {
     CHECK(findings_of([](Findings& findings, const Box& box) {
               findings.expect(test::mount_tmpfs(box.root("/dev/shm"), "shm", "size=4m"), "mount");
               findings.expect_equal(box.look([] { return enter_user_namespace(0); }), "0/4194304");
           }) == "");
 }
 
-TEST_CASE("in a user namespace what is covered on the host is not asked (root, mounts of its own)" * needs_mounts) {
+TEST_CASE("in a user namespace what is covered on the host is not asked (root, user namespaces)" *
+          needs_user_namespaces) {
     CHECK(findings_of([](Findings& findings, const Box& box) {
               const auto shm = box.root("/dev/shm");
               findings.expect(test::mount_tmpfs(shm, "shm", "size=4m") && test::mount_tmpfs(shm, "cover", "size=2m"),
@@ -226,7 +235,8 @@ TEST_CASE("in a user namespace what is covered on the host is not asked (root, m
           }) == "");
 }
 
-TEST_CASE("in a user namespace what is mounted nowhere else is not asked (root, mounts of its own)" * needs_mounts) {
+TEST_CASE("in a user namespace what is mounted nowhere else is not asked (root, user namespaces)" *
+          needs_user_namespaces) {
     CHECK(findings_of([](Findings& findings, const Box& box) {
               std::filesystem::create_directories(box.root("/dev/shm"));
               findings.expect_equal(box.look([&] {
@@ -236,8 +246,8 @@ TEST_CASE("in a user namespace what is mounted nowhere else is not asked (root, 
           }) == "");
 }
 
-TEST_CASE("in a user namespace a FUSE file system that never answers is not asked (root, FUSE)" *
-          doctest::skip(!can_mount(mount_silent_fuse))) {
+TEST_CASE("in a user namespace a FUSE file system that never answers is not asked (root, FUSE, user namespaces)" *
+          doctest::skip(!can_mount(mount_silent_fuse) || !test::can_make_user_namespaces())) {
     CHECK(findings_of([](Findings& findings, const Box& box) {
               std::filesystem::create_directories(box.root("/dev/shm"));
               findings.expect_equal(

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 #include <memory>
+#include <sched.h>
 #include <string>
 #include <string_view>
 #include <sys/mman.h>
@@ -138,5 +139,13 @@ private:
     pid_t pid_ = -1;
     bool ready_ = false;
 };
+
+// Not in a chroot, nor where the kernel is told to make none.
+inline bool can_make_user_namespaces() {
+    static const bool can = ::geteuid() == 0 && in_child([](Findings& findings) {
+                                                    findings.expect(::unshare(CLONE_NEWUSER) == 0, "unshare");
+                                                }).empty();
+    return can;
+}
 
 } // namespace bulkhead::test

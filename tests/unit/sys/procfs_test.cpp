@@ -47,13 +47,6 @@ pid_t gone_pid() {
     return child;
 }
 
-bool can_make_user_namespaces() {
-    static const bool can = ::geteuid() == 0 && test::in_child([](test::Findings& findings) {
-                                                    findings.expect(::unshare(CLONE_NEWUSER) == 0, "unshare");
-                                                }).empty();
-    return can;
-}
-
 Process::Owner owner_with_maps(const std::string& users, const std::string& groups) {
     const test::IdleProcess process([] { return ::unshare(CLONE_NEWUSER) == 0; });
     const auto directory = "/proc/" + std::to_string(process.pid());
@@ -194,7 +187,7 @@ TEST_CASE("namespace_root without a user namespace is root itself (root only)" *
 }
 
 TEST_CASE("namespace_root is what 0 inside is outside (root, user namespaces)" *
-          doctest::skip(!can_make_user_namespaces())) {
+          doctest::skip(!test::can_make_user_namespaces())) {
     auto owner = owner_with_maps("0 100000 65536\n", "0 200000 65536\n");
     CHECK(owner.user == 100000);
     CHECK(owner.group == 200000);

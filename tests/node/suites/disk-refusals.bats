@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: xfs ext4
+# matrix: what of it is new after the unit tests is how a runtime shows each of nineteen refusals, a minute
 #
 # Every cause for which the writable layer cannot be limited, on the file system that has it: status 69, words of its
 # own, and nothing is changed. (A kernel without quotas is tested in the integration tests, on one.)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: systemd
+# matrix: what of it is new after the integration tests and the demo are engines in units and mounts of their own, a minute
 #
 # Segments under podman with systemd: two containers and one memory, nothing of it in other units, in containers that
 # bind the host's root, or left behind.

@@ -6,6 +6,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/line.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>

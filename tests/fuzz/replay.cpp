@@ -2,7 +2,6 @@
 // FILE or DIRECTORY...: gives each file, once, to the fuzz target that this is linked with.
 #include "fuzz.h"
 
-#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>

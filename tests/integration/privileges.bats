@@ -83,14 +83,19 @@ needs() { # CAP CONTAINER
 @test "setgid" { needs setgid with_shm_to_be_made; }
 @test "setpcap" { needs setpcap with_shm_to_be_made; }
 
+kept() { sed -n 's/.*CAP_\([A-Z_]*\),.*/\1/p' "$checkout/hooks/privileges.cpp" | tr '[:upper:]' '[:lower:]'; }
+
+@test "each that it keeps has a test here" {
+    expect_eq "$(kept | sort)" "$({ sed -n 's/^@test "[a-z_]*" { needs \([a-z_]*\) .*/\1/p' "$BATS_TEST_FILENAME"; echo fowner; } | sort)"
+}
+
 @test "all others are gone before the hook reads a byte, and for good" {
-    local kept sets line
+    local sets line
     mkfifo "$work/state"
     "$BULKHEAD_HOOK" createRuntime <"$work/state" 3>&- &
     exec 4>"$work/state"
     wait_until 5 grep -q 'NoNewPrivs:.1' "/proc/$!/status"
-    kept=$(sed -n 's/.*CAP_\([A-Z_]*\),.*/\1/p' "$checkout/hooks/privileges.cpp" | tr '[:upper:]\n' '[:lower:],')
-    sets=$(setpriv --bounding-set="-all,$(sed 's/[a-z]/+&/; s/,\([a-z]\)/,+\1/g; s/,$//' <<<"$kept")" --inh-caps=-all \
+    sets=$(setpriv --bounding-set="-all,$(kept | sed 's/^/+/' | paste --serial --delimiters=,)" --inh-caps=-all \
         sed -n 's/^CapPrm:\t//p' /proc/self/status)
     for line in "CapInh:	0000000000000000" "CapPrm:	$sets" "CapEff:	$sets" "CapAmb:	0000000000000000"; do
         grep -qxF "$line" "/proc/$!/status" || complain "no $line" "$(grep Cap "/proc/$!/status")"

@@ -4,6 +4,7 @@
 #include "runtime/sys/call.h"
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <linux/magic.h>
@@ -49,19 +50,28 @@ std::string hexadecimal(std::span<const unsigned char> bytes) {
     return text;
 }
 
+// False where it is not known. Any other failure is one: the next who asks may be answered, and would take what was
+// written down under the id of another kind for another disk's.
+Result<bool> ask(BorrowedFd file, unsigned long question, void* answer) {
+    if (call(SYS_ioctl, file.number(), question, answer) == 0) {
+        return true;
+    }
+    return errno == ENOTTY ? Result<bool>(false) : fail_errno(errno, "ask for the UUID of the file system");
+}
+
 // FS_IOC_GETFSUUID (include/uapi/linux/fs.h), Linux 6.9.
-std::optional<Uuid> generic_uuid(BorrowedFd file) {
+Result<std::optional<Uuid>> generic_uuid(BorrowedFd file) {
     struct {
         std::uint8_t size;
         Uuid uuid;
     } answer{};
     constexpr unsigned long get_uuid = _IOR(0x15, 0, decltype(answer));
-    const bool known = call(SYS_ioctl, file.number(), get_uuid, &answer) == 0 && answer.size == uuid_size;
-    return known ? std::optional(answer.uuid) : std::nullopt;
+    TRY_ASSIGN(const auto known, ask(file, get_uuid, &answer));
+    return known && answer.size == uuid_size ? std::optional(answer.uuid) : std::nullopt;
 }
 
 // XFS_IOC_FSGEOMETRY_V1 and struct xfs_fsop_geom_v1 (fs/xfs/libxfs/xfs_fs.h); in every XFS.
-std::optional<Uuid> xfs_uuid(BorrowedFd file) {
+Result<std::optional<Uuid>> xfs_uuid(BorrowedFd file) {
     struct {
         std::array<std::uint32_t, 8> sizes;
         std::array<std::uint64_t, 4> blocks;
@@ -70,12 +80,13 @@ std::optional<Uuid> xfs_uuid(BorrowedFd file) {
     } geometry{};
     static_assert(sizeof geometry == 112);
     constexpr unsigned long get_geometry = _IOR('X', 100, decltype(geometry));
-    const bool known = call(SYS_ioctl, file.number(), get_geometry, &geometry) == 0;
-    return known ? std::optional(geometry.uuid) : std::nullopt;
+    TRY_ASSIGN(const auto known, ask(file, get_geometry, &geometry));
+    return known ? Result<std::optional<Uuid>>(geometry.uuid)
+                 : fail_errno(ENOTTY, "ask for the UUID of the file system");
 }
 
 // EXT4_IOC_GETFSUUID and struct fsuuid (include/uapi/linux/ext4.h), Linux 6.0.
-std::optional<Uuid> ext4_uuid(BorrowedFd file) {
+Result<std::optional<Uuid>> ext4_uuid(BorrowedFd file) {
     struct Header {
         std::uint32_t size;
         std::uint32_t flags;
@@ -85,7 +96,7 @@ std::optional<Uuid> ext4_uuid(BorrowedFd file) {
         Uuid uuid;
     } answer{.header = {.size = uuid_size, .flags = 0}, .uuid = {}};
     constexpr unsigned long get_uuid = _IOR('f', 44, Header);
-    const bool known = call(SYS_ioctl, file.number(), get_uuid, &answer) == 0;
+    TRY_ASSIGN(const auto known, ask(file, get_uuid, &answer));
     return known ? std::optional(answer.uuid) : std::nullopt;
 }
 
@@ -107,11 +118,11 @@ Result<FilesystemSize> filesystem_size(BorrowedFd file) {
 
 Result<std::string> filesystem_uuid(BorrowedFd file) {
     TRY_ASSIGN(const auto status, statfs_of(file));
-    auto uuid = generic_uuid(file);
+    TRY_ASSIGN(auto uuid, generic_uuid(file));
     if (!uuid && type_of(status) == FilesystemType::xfs) {
-        uuid = xfs_uuid(file);
+        TRY_ASSIGN(uuid, xfs_uuid(file));
     } else if (!uuid && type_of(status) == FilesystemType::ext4) {
-        uuid = ext4_uuid(file);
+        TRY_ASSIGN(uuid, ext4_uuid(file));
     }
     return uuid ? hexadecimal(*uuid) : fstatfs_id(status);
 }

@@ -65,6 +65,21 @@ TEST_CASE("where no ioctl tells, the id of fstatfs has to do (root, an ext4 of i
           }) == "");
 }
 
+TEST_CASE("an ioctl that fails is no answer: with the id of fstatfs the record would be another disk's") {
+    const auto proc = test::open_directory("/proc");
+    for (const auto number : {EPERM, ENOMEM, EIO}) {
+        const FailingCall fails(SYS_ioctl, number);
+        CHECK(test::what_of(filesystem_uuid(proc.borrow())).starts_with("ask for the UUID of the file system: "));
+    }
+}
+
+TEST_CASE("every XFS tells its UUID (root, an XFS of its own)" * needs_xfs) {
+    CHECK(test::on_disk(DiskKind::xfs, "", [](Findings& findings, Disk& disk) {
+              const FailingCall none(SYS_ioctl, ENOTTY);
+              findings.expect(!filesystem_uuid(disk.root()), "it made one up");
+          }) == "");
+}
+
 TEST_CASE("a clone has the UUID of its disk (root, an XFS of its own)" * needs_xfs) {
     CHECK(test::on_disk(DiskKind::xfs, "", [](Findings& findings, Disk& disk) {
               findings.expect(disk.mount_clone(disk.beside("clone"), "rw"), "clone");

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # What every target of ours is compiled with. Carried by one interface target, never by global flags.
 include(CheckCXXCompilerFlag)
+include(CheckCXXSourceCompiles)
+include(CheckLinkerFlag)
 
+option(BULKHEAD_STATIC "Link what starts for every container as static-PIE (off where the sanitizers need shared libraries)" ON)
 option(BULKHEAD_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(BULKHEAD_FUZZ "Build the fuzz targets with libFuzzer (Clang)" OFF)
 option(BULKHEAD_WERROR "Warnings are errors (every preset's choice; a package must build with later compilers too)" OFF)
@@ -56,3 +59,20 @@ else()
   endif()
   target_link_options(bulkhead_compile INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack $<$<NOT:$<CONFIG:Debug>>:-Wl,--gc-sections>)
 endif()
+
+# What starts for every container needs no file but its own. Its relocations are told by bitmaps, a thirtieth of a table's
+# size, where the linker can and the libc in it applies such to itself (glibc from 2.36 on).
+check_linker_flag(CXX -Wl,-z,pack-relative-relocs BULKHEAD_LINKER_HAS_RELR)
+check_cxx_source_compiles("#include <features.h>
+#if !__GLIBC_PREREQ(2, 36)
+#error
+#endif
+int main() {}" BULKHEAD_LIBC_HAS_RELR)
+function(bulkhead_static program)
+  if(BULKHEAD_STATIC)
+    target_link_options(${program} PRIVATE -static-pie)
+    if(BULKHEAD_LINKER_HAS_RELR AND BULKHEAD_LIBC_HAS_RELR)
+      target_link_options(${program} PRIVATE -Wl,-z,pack-relative-relocs)
+    endif()
+  endif()
+endfunction()

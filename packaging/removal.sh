@@ -4,13 +4,14 @@
 # What deb and rpm do when Bulkhead goes; each calls it with words of its own. Containers that run were started with the
 # hook and the shim, and engines have the paths of both on record: where there are any, the two programs stay until purge
 # (rpm: until somebody deletes them), or stopping and deleting such a container would fail, and its limits stay for good.
-# The operator's command stays with them, as it is what takes the shim out of an engine's config.
+# The operator's command stays with them, as it is what takes the shim out of an engine's config. How they stay
+# (keep_programs, programs_are_kept, let_go) is for each to say: debian/kept.sh, rpm/kept.sh.
 
-kept=/var/lib/bulkhead/kept
 hook=/usr/libexec/oci/hooks.d/bulkhead-hook
 shim=/usr/bin/bulkhead-runtime
 command=/usr/bin/bulkhead
 names=/usr/libexec/bulkhead
+programs="$hook $shim $command $names/crun $names/runc"
 
 # Whether the process of any receipt is there. A process that has a dead one's number counts: then something stays for
 # longer.
@@ -50,28 +51,20 @@ name_engines() {
 before_removal() {
     name_engines
     bulkhead gc >/dev/null 2>&1 || true
-    if containers_live || [ -n "$(engines_with_shim)" ]; then
-        install -d -m 700 "$kept"
-        cp -p "$hook" "$shim" "$command" "$kept/"
-    fi
+    if containers_live || [ -n "$(engines_with_shim)" ]; then keep_programs; fi
 }
 
 # When they are gone.
 after_removal() {
-    if [ ! -f "$kept/bulkhead-hook" ]; then return; fi
-    install -D -p -m 755 "$kept/bulkhead-hook" "$hook"
-    install -D -p -m 755 "$kept/bulkhead-runtime" "$shim"
-    install -D -p -m 755 "$kept/bulkhead" "$command"
-    mkdir -p "$names"
-    ln -sf ../../bin/bulkhead-runtime "$names/crun"
-    ln -sf ../../bin/bulkhead-runtime "$names/runc"
-    rm -rf "$kept"
+    if ! programs_are_kept; then return; fi
+    let_go
     echo "bulkhead: $hook, $shim and $command stay for containers that were started with them, or engines that are" \
         "configured for them" >&2
 }
 
 remove_programs() {
-    rm -f "$hook" "$shim" "$command" "$names/crun" "$names/runc"
+    # shellcheck disable=SC2086 # several
+    rm -f $programs
     rmdir --ignore-fail-on-non-empty "$names" "${hook%/*}" "/usr/libexec/oci" 2>/dev/null || true
 }
 

@@ -165,7 +165,11 @@ ctr_() { ctr --namespace default "$@" 3>&-; }
     expect_eq 0 "$status" "with $output"
     expect_match 'podman is still configured for the runtime shim \(/etc/containers/containers.conf.d/[a-z0-9-]*.conf\); what mends it: bulkhead configure podman --remove' "$output"
     expect_match 'containerd is still configured .*: bulkhead configure containerd --remove && systemctl restart containerd' "$output"
-    expect_match '^unlink json,unlink hook' "$(order)"
+    # In no moment of it are hook or shim away.
+    expect_eq "unlink json" "$(order)"
+    run grep -E '"(/usr/bin/bulkhead(-runtime)?|/usr/libexec/bulkhead/[a-z]*)"' /run/dpkg.calls
+    expect_empty "$output"
+    expect_empty "$(dpkg-divert --list '*bulkhead*')"
     [[ ! -e $hooks_d/50-bulkhead.json ]]
     expect_eq $'inactive\ninactive' "$(systemctl is-active bulkhead-gc.timer bulkhead-metrics.timer || true)"
 
@@ -180,6 +184,16 @@ ctr_() { ctr --namespace default "$@" 3>&-; }
     read -r sandbox _ </run/pod
     "$checkout/tests/node/cri" "$pods" --remove "$sandbox"
     expect_nothing_left
+}
+
+# It is in dpkg's way, and gone with the next installation.
+@test "a removal that was killed when it had kept the programs is no harm" {
+    dpkg-divert --quiet --package bulkhead-kept --no-rename --divert "$installed_hook.kept" --add "$installed_hook"
+    install_package "$deb"
+    expect_empty "$(dpkg-divert --list '*bulkhead*')"
+    [[ ! -e $installed_hook.kept ]]
+    expect_empty "$(dpkg --verify bulkhead | grep -v ' /usr/share/')" # the node's packages come without documents
+    dpkg --remove bulkhead
 }
 
 @test "what it named at its removal mends the engines" {

@@ -5,8 +5,7 @@
 
 namespace bulkhead::hook {
 
-// Gives up, before anything of a container's is looked at, all of root's privileges that the hook does without. What
-// it executes (busctl) has no more.
+// Gives up, before anything of a container's is looked at, all of root's privileges that the hook does without.
 [[nodiscard]] Result<void> drop_privileges();
 
 } // namespace bulkhead::hook

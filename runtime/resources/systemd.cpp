@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/resources/systemd.h"
 
-#include "runtime/sys/process.h"
+#include "runtime/resources/dbus.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -11,10 +11,20 @@ namespace bulkhead::resources {
 
 namespace {
 
-constexpr const char* busctl = "/usr/bin/busctl";
 constexpr std::chrono::milliseconds deadline{3000};
 
 std::string_view last_component(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+// The name, "for this boot only", and name and value of each.
+std::string body(const std::string& unit, const std::vector<UnitProperty>& properties) {
+    DbusValues array;
+    for (const auto& property : properties) {
+        array.align(8).string(property.name).signature("t").uint64(property.value);
+    }
+    DbusValues body;
+    body.string(unit).uint32(1).uint32(static_cast<std::uint32_t>(array.bytes().size()));
+    return body.align(8).raw(array.bytes()).bytes();
+}
 
 // Whether `unit` is the scope that a runtime with the systemd driver makes for this container.
 bool is_named_by(std::string_view unit, std::string_view cgroups_path, std::string_view id) {
@@ -43,35 +53,26 @@ std::optional<SystemdUnit> find_unit(std::string_view cgroup_path, std::string_v
     return std::nullopt;
 }
 
-Result<void> set_unit_properties(const SystemdUnit& unit, const std::vector<UnitProperty>& properties) {
-    std::vector<std::string> arguments{busctl,
-                                       "call",
-                                       "--system",
-                                       "--", // a unit's name may begin with "-"
-                                       "org.freedesktop.systemd1",
-                                       "/org/freedesktop/systemd1",
-                                       "org.freedesktop.systemd1.Manager",
-                                       "SetUnitProperties",
-                                       "sba(sv)",
-                                       unit.name,
-                                       "true", // for this boot only
-                                       std::to_string(properties.size())};
-    for (const auto& property : properties) {
-        arguments.insert(arguments.end(), {property.name, "t", std::to_string(property.value)});
+Result<void> set_unit_properties(const SystemdUnit& unit, const std::vector<UnitProperty>& properties,
+                                 const std::string& bus) {
+    const auto told = call_by_dbus(bus,
+                                   {.destination = "org.freedesktop.systemd1",
+                                    .path = "/org/freedesktop/systemd1",
+                                    .interface = "org.freedesktop.systemd1.Manager",
+                                    .member = "SetUnitProperties",
+                                    .signature = "sba(sv)",
+                                    .body = body(unit.name, properties)},
+                                   deadline);
+    if (told) {
+        return {};
     }
-    const auto outcome = sys::run_program(arguments, deadline);
-    if (!outcome && outcome.error().number == ENOENT) {
-        return fail(Code::unsupported, "with systemd's cgroup driver this needs busctl, and there is no " +
-                                           std::string(busctl) + "; install the package that has it (Debian: systemd)");
+    const auto& error = told.error();
+    if (error.number == ENOENT || error.number == ECONNREFUSED) {
+        return fail(Code::unsupported, "with systemd's cgroup driver this needs D-Bus, and nobody listens at " + bus +
+                                           "; install or start it (Debian: dbus)");
     }
-    if (!outcome) {
-        return std::unexpected(outcome.error());
-    }
-    if (outcome->status != 0) {
-        const auto said = outcome->output.substr(0, outcome->output.find('\n'));
-        return fail(Code::system, "systemd refused to change " + unit.name + ": " + said);
-    }
-    return {};
+    const bool refused = error.code == Code::system && error.number == 0;
+    return std::unexpected(Error(error).in(refused ? "systemd refused to change " + unit.name : "systemd"));
 }
 
 } // namespace bulkhead::resources

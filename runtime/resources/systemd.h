@@ -31,8 +31,9 @@ struct UnitProperty {
     std::uint64_t value = 0;
 };
 
-// Sets them for as long as the unit lives, through /usr/bin/busctl. Code::unsupported where there is no busctl,
-// Code::busy where systemd does not answer within 3 s (a daemon-reload stalls it).
-[[nodiscard]] Result<void> set_unit_properties(const SystemdUnit& unit, const std::vector<UnitProperty>& properties);
+// Sets them for as long as the unit lives, over D-Bus. Code::unsupported where there is none, Code::busy where systemd
+// does not answer within 3 s (a daemon-reload stalls it).
+[[nodiscard]] Result<void> set_unit_properties(const SystemdUnit& unit, const std::vector<UnitProperty>& properties,
+                                               const std::string& bus = "/run/dbus/system_bus_socket");
 
 } // namespace bulkhead::resources

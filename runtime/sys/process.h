@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// This process itself, and the one program it may run.
+// This process itself, and programs: the operator's command runs some, the hook none.
 #pragma once
 
 #include "runtime/base/error.h"

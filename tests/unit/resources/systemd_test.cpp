@@ -2,10 +2,10 @@
 #include "runtime/resources/systemd.h"
 
 #include "support/failing_call.h"
+#include "support/fake_bus.h"
 
 #include <doctest/doctest.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 #include <vector>
 
 using namespace bulkhead;
@@ -64,20 +64,48 @@ TEST_CASE("the unit of a container's cgroup") {
     }
 }
 
-TEST_CASE("without busctl the unit cannot be told, and the line says what to do") {
-    const test::FailingCall missing(SYS_faccessat, ENOENT);
-    const auto set = resources::set_unit_properties({.name = "x.scope", .path = "/x.scope"}, {{"MemoryMax", 1}});
-    REQUIRE(!set);
-    CHECK(set.error().code == Code::unsupported);
-    CHECK(set.error().what ==
-          "with systemd's cgroup driver this needs busctl, and there is no /usr/bin/busctl; install "
-          "the package that has it (Debian: systemd)");
+namespace {
+
+// "" where systemd is content.
+std::string tell(const std::string& bus, Code& code) {
+    const auto set = resources::set_unit_properties({.name = "x.scope", .path = "/x.scope"},
+                                                    {{"MemoryMax", 1}, {"TasksMax", 2}}, bus);
+    code = set ? Code{} : set.error().code;
+    return set ? "" : set.error().what;
 }
 
-TEST_CASE("what else keeps busctl from running is told as it is (needs busctl)" *
-          doctest::skip(::access("/usr/bin/busctl", X_OK) != 0)) {
-    const test::FailingCall failing(SYS_pipe2, EMFILE);
-    const auto set = resources::set_unit_properties({.name = "x.scope", .path = "/x.scope"}, {{"MemoryMax", 1}});
-    REQUIRE(!set);
-    CHECK(set.error().number == EMFILE);
+} // namespace
+
+TEST_CASE("the unit is told each property, for this boot only") {
+    test::FakeBus bus({.answer = test::FakeBus::message(2, 2, "")});
+    Code code{};
+    CHECK(tell(bus.path(), code) == "");
+    bus.finish();
+    for (const auto* word : {"org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                             "org.freedesktop.systemd1.Manager", "SetUnitProperties", "sba(sv)"}) {
+        CHECK(bus.call().contains(std::string(word) + '\0'));
+    }
+    resources::DbusValues body;
+    body.string("x.scope").uint32(1).uint32(56).align(8);
+    body.string("MemoryMax").signature("t").uint64(1).string("TasksMax").signature("t").align(8).uint64(2);
+    CHECK(bus.call().ends_with(body.bytes()));
+}
+
+TEST_CASE("without a bus the unit cannot be told, and the line says what to do") {
+    const test::TemporaryDirectory directory;
+    Code code{};
+    CHECK(tell(directory.path("socket"), code) ==
+          "with systemd's cgroup driver this needs D-Bus, and nobody listens at " + directory.path("socket") +
+              "; install or start it (Debian: dbus)");
+    CHECK(code == Code::unsupported);
+}
+
+TEST_CASE("what systemd says to it, and what else keeps it from being told, is told as it is") {
+    test::FakeBus bus({.answer = test::FakeBus::message(3, 2, "Unit x.scope not found.")});
+    Code code{};
+    CHECK(tell(bus.path(), code) == "systemd refused to change x.scope: Unit x.scope not found.");
+    CHECK(code == Code::system);
+    const test::FailingCall failing(SYS_socket, EMFILE);
+    CHECK(tell(bus.path(), code) == "systemd: socket: Too many open files");
+    CHECK(code == Code::system);
 }

@@ -34,6 +34,7 @@ if(BULKHEAD_SANITIZE)
   target_compile_options(bulkhead_compile INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(bulkhead_compile INTERFACE -fsanitize=address,undefined)
+  target_compile_definitions(bulkhead_compile INTERFACE BULKHEAD_SANITIZED)
   if(BULKHEAD_FUZZ)
     target_compile_options(bulkhead_compile INTERFACE -fsanitize=fuzzer-no-link -O1)
     target_compile_definitions(bulkhead_compile INTERFACE _GLIBCXX_ASSERTIONS)

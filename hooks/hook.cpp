@@ -2,6 +2,7 @@
 #include "hooks/hook.h"
 
 #include "hooks/arguments.h"
+#include "hooks/filter.h"
 #include "hooks/input.h"
 #include "hooks/privileges.h"
 #include "hooks/report.h"
@@ -91,6 +92,12 @@ int run_with_input(const Arguments& arguments, const Input& input, Report& repor
     if (!input.names_us && arguments.stage == Stage::create_runtime && !may_concern_us(node)) {
         return 0;
     }
+    // Not before, for the budget of those that have nothing to do: it takes 60 us. What came by stdin was searched for
+    // a word until here, and the node config is the operator's.
+    if (const auto walled = put_up_filter(); !walled) {
+        return arguments.stage == Stage::poststop ? poststop_failed(report, walled.error())
+                                                  : report.failure(walled.error());
+    }
     const auto state =
         input.too_long ? fail(Code::malformed_input, "the state is larger than 1 MiB") : oci::parse_state(input.text);
     const auto stage = state ? stage_of(arguments, *state) : std::unexpected(state.error());
@@ -103,6 +110,7 @@ int run_with_input(const Arguments& arguments, const Input& input, Report& repor
     }
     report.about(state->id, *stage);
     if (*stage == Stage::poststop) {
+        forgive_refused_calls();
         return run_poststop(*state, arguments, report);
     }
     return input.names_us || may_concern_us(node) ? run_create_runtime(*state, arguments, input.names_us, node, report)
@@ -111,6 +119,9 @@ int run_with_input(const Arguments& arguments, const Input& input, Report& repor
 
 // A container that is gone cannot be helped by a failure: at poststop as poststop_failed() has it.
 int wrong_arguments(const Error& error, const Result<Input>& input, const Report& report) {
+    if (const auto walled = put_up_filter(); !walled) {
+        return report.failure(walled.error());
+    }
     const auto state = input ? oci::parse_state(input->text) : std::unexpected(input.error());
     return state && state->status == oci::Status::stopped ? poststop_failed(report, error) : report.failure(error);
 }

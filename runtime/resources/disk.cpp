@@ -204,8 +204,8 @@ Result<void> DiskLimit::apply(DiskBook& book) {
     if (limited_ && hold_.limits != there_) {
         TRY(take_off_old_limits());
     }
+    told_ = true; // a book that fails may have been told all the same
     TRY(book.remember(hold_));
-    told_ = true;
     if (hold_.limits != there_) {
         TRY(sys::set_quota_limits(layer_.upper(), hold_.id, hold_.limits));
         limited_ = true;

@@ -418,6 +418,14 @@ TEST_CASE("a book that fails stops the limit before it is set, or keeps what cou
                   expect_untouched(findings, disk, fake, book, "answers " + std::to_string(answers) + ": ");
               }
               up_and_down(findings, fake, book, [&](DiskLimit& limit) {
+                  book.fails_late = true;
+                  auto applied = limit.apply(book);
+                  findings.expect_equal(what_of(applied), "the book is lost");
+                  book.fails_late = false;
+                  return applied;
+              });
+              expect_untouched(findings, disk, fake, book, "once it has remembered: ");
+              up_and_down(findings, fake, book, [&](DiskLimit& limit) {
                   auto applied = limit.apply(book);
                   book.answers_left = 0;
                   findings.expect_equal(what_of(limit.undo(book)), "the book is lost");

@@ -66,7 +66,7 @@ public:
     Result<void> remember(const resources::DiskHold& hold) override {
         TRY(answer());
         holds[{hold.filesystem, hold.id}] = hold;
-        return {};
+        return fails_late ? fail(Code::system, "the book is lost") : Result<void>{};
     }
     Result<void> forget(const std::string& filesystem, sys::ProjectId id) override {
         TRY(answer());
@@ -90,6 +90,7 @@ public:
     std::optional<sys::ProjectId> lowest;  // the mark
     std::optional<sys::ProjectId> damaged; // has a record that cannot be read
     int answers_left = -1;                 // before it fails; -1: for ever
+    bool fails_late = false;               // once it has remembered
 
 private:
     Result<void> answer() {

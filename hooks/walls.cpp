@@ -181,6 +181,9 @@ Result<void> Walls::put_up_disk(DiskBook& book) {
 Result<void> Walls::take_down(DiskBook& book, SegmentBook& segments) {
     const auto left = segments_ ? segments_->undo(segments) : Result<void>{};
     const auto disk = disk_ ? disk_->undo(book) : Result<void>{};
+    if (disk) {
+        disk_.reset(); // and with it the lock on the layer: whoever releases the shim's record takes that as well
+    }
     const auto shm = shm_ ? shm_->undo() : Result<void>{};
     const auto cgroup = cgroup_.undo();
     TRY(not_taken_back_);

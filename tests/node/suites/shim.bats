@@ -214,6 +214,25 @@ second_create() { # RUNTIME
 
 @test "a second create of a container that lives changes nothing of the first" { with_runtimes second_create; }
 
+# The hook holds the layer's lock while it puts the limit up; who gives back what the shim prepared takes it as well.
+hook_fails() { # RUNTIME
+    local hook=$installed_hook
+    layer_make c1
+    mv "$hook" "$hook.real"
+    # From the second on, as the first is how the hook looks whether the layer's id is its own.
+    printf '%s\n' '#!/bin/sh' "exec strace --quiet=all -o /dev/null --trace=open_tree \\
+        --inject=open_tree:error=ENOMEM:when=2+ $hook.real \"\$@\"" >"$hook"
+    chmod 755 "$hook"
+    shim_bundle "$1" c1 disk-size=10Mi
+    run start_again c1
+    mv "$hook.real" "$hook"
+    [[ $status != 0 ]]
+    expect_match 'disk-size=.*Cannot allocate memory|exit code: 71' "$output"
+    expect_nothing_left
+}
+
+@test "a hook that fails takes the limit that the shim prepared with it" { with_runtimes hook_fails; }
+
 # --- podman ----------------------------------------------------------------------------------------------------------
 
 with_podman() { # RUNTIME

@@ -21,6 +21,7 @@
 #   campaign_end
 #
 #   --from N, --to N            of the calls of all stages, numbered from 1, these alone
+#   --kill                      and no errors
 # shellcheck disable=SC2034 # the campaigns read what is set here
 
 checkout=$(dirname "$(dirname "$(dirname "$(realpath "${BASH_SOURCE[0]}")")")")
@@ -30,7 +31,7 @@ bulkhead=$programs/bulkhead
 work=/run/campaign
 disk=/mnt/xfs
 places=(/etc/bulkhead /run/bulkhead /var/lib/bulkhead /usr/libexec "$work")
-runs=0 leaks=0 points=0 from=1 to=1000000 calls=() said='' whole=''
+runs=0 leaks=0 points=0 from=1 to=1000000 kill_alone='' calls=() said='' whole=''
 shopt -s globstar dotglob nullglob
 
 # --- The machine -----------------------------------------------------------------------------------------------------
@@ -41,6 +42,7 @@ campaign_begin() { # ARG...
         case $1 in
         --from) from=$2; shift ;;
         --to) to=$2; shift ;;
+        --kill) kill_alone=yes ;;
         *) arguments+=("$1") ;;
         esac
         shift
@@ -276,7 +278,7 @@ each_call() { # STAGE COMMAND...
         points=$((points + 1))
         if ((points < from || points > to)); then continue; fi
         read -r call number <<<"$call"
-        for error in signal=KILL $(errors_of "$call"); do
+        for error in signal=KILL $([[ $kill_alone ]] || errors_of "$call"); do
             runs=$((runs + 1))
             if ((runs % 100 == 0)); then echo "$runs runs, at call $points ($SECONDS s)"; fi
             what="$1, $call number $number, $error"

@@ -7,12 +7,12 @@
 #
 #   campaign_begin ARG...       reads the options (below) and what is left of them into $arguments, prepares
 #   ask COMMAND...              of scene; its answer is in $answer
-#   container_begin             a process that is the container; its number is in $pid, states for the hook in
+#   fresh_node                  as after a boot, with a fresh layer where there is a disk
+#   container_begin             that, and a process that is the container; its number is in $pid, states for the hook in
 #                               $work/creating and $work/stopped
 #   look_at_limits PID PREFIX   what is in force for PID, into $in_force; PREFIX is where its root is for itself
 #   calls_in FILE               of strace, into $calls, each as "NAME N": its N-th call of that name, as strace counts
 #   tell_whole                  says what $whole has
-#   errors_of CALL              that it may plausibly have
 #   each_call STAGE COMMAND...  COMMAND STAGE NAME N INJECTION for each of $calls and each way to break it there
 #   injected NAME N INJECTION COMMAND...   the command under strace; its status is in $status, what it says in $said
 #   collect WHAT                gc, which must have nothing to say
@@ -33,6 +33,8 @@ disk=/mnt/xfs
 places=(/etc/bulkhead /run/bulkhead /var/lib/bulkhead /usr/libexec "$work")
 runs=0 leaks=0 points=0 from=1 to=1000000 kill_alone='' calls=() said='' whole=''
 shopt -s globstar dotglob nullglob
+# shellcheck source=tests/campaign/errors.bash
+source "$checkout/tests/campaign/errors.bash"
 
 # --- The machine -----------------------------------------------------------------------------------------------------
 
@@ -48,11 +50,10 @@ campaign_begin() { # ARG...
         shift
     done
     own_places
-    mkdir -p "$work"/{bundle,root}
+    mkdir -p "$work"/{bundle,root/mnt}
     root=$work/root
     has_disk=''
     if mountpoint --quiet "$disk"; then has_disk=yes root=$disk/layer/merged; fi
-    mkdir -p "$root"
     coproc scene { exec "$checkout/build/release/tests/scene" "$disk"; }
     choose_cgroups
     trap leave EXIT
@@ -91,7 +92,7 @@ choose_cgroups() {
 ask_for_everything() {
     local lower=$root
     if [[ $has_disk ]]; then lower=$disk/lower; fi
-    mkdir -p "$lower"/{dev/shm,mnt}
+    mkdir -p "$root" "$lower"/{dev/shm,mnt}
     asked='{"io.bulkhead.shm-size": "16Mi", "io.bulkhead.memory-max": "64Mi", "io.bulkhead.pids-max": "50",
         "io.bulkhead.segment.x": "path=/mnt/x,size=1Mi"}'
     if [[ $has_disk ]]; then asked=$(jq '."io.bulkhead.disk-size" = "10Mi"' <<<"$asked"); fi
@@ -112,8 +113,14 @@ ask() { # COMMAND...
     done
 }
 
-container_begin() {
+# As on a node that was booted just now, so that each run makes the same calls: directories and counters stay otherwise.
+fresh_node() {
+    ask empty /run/bulkhead /var/lib/bulkhead "$work/root/mnt"
     if [[ $has_disk ]]; then ask layer; fi
+}
+
+container_begin() {
+    fresh_node
     ask start "$root" "${cgroups[@]}"
     pid=${answer%$'\n'}
     write_state creating "$pid"
@@ -209,44 +216,23 @@ complain() { # WHAT TEXT
     printf '    %s\n' "${2//$'\n'/$'\n    '}"
 }
 
-# Without the execve that is strace's own, what comes after that of the runtime, and calls that this strace does not know
-# and so cannot break (statmount, for 6.1).
+# Without the execve that is strace's own, which it does not count, what comes after that of the runtime, and calls that
+# this strace does not know and so cannot break (statmount, for 6.1).
 calls_in() { # FILE
     mapfile -t calls < <(awk -F'(' '$1 ~ /^[a-z0-9_]+$/ && $1 !~ /^(exit_group|syscall_0x.*)$/ &&
-        (++n[$1] > 1 || $1 != "execve") { print $1, n[$1] }' "$1")
+        ($1 != "execve" || after++) { print $1, ++n[$1] }' "$1")
 }
 
-tell_whole() {
-    local line
-    while IFS= read -r line; do echo "in force: $line"; done <<<"${whole%$'\n'}"
-}
-
-errors_of() { # CALL
-    case $1 in
-    execve) echo ENOENT EACCES ENOMEM ;;
-    openat*) echo ENOENT EACCES EMFILE EIO ;;
-    read* | pread* | getdents*) echo EIO EINTR ;;
-    write* | pwrite* | ftruncate) echo ENOSPC EIO ;;
-    mkdirat | renameat* | linkat | symlinkat) echo ENOSPC EROFS EEXIST ;;
-    unlinkat) echo EACCES EBUSY ;;
-    fsync | fdatasync | syncfs) echo EIO ;;
-    flock) echo EAGAIN EINTR ENOLCK ;;
-    ioctl) echo EPERM ENOTTY EIO ;;
-    quotactl*) echo ESRCH EPERM EDQUOT ENOSYS ;;
-    fsopen | fsconfig | fsmount | move_mount | fspick | open_tree | mount* | umount*) echo EPERM ENOMEM ENOSYS EBUSY ;;
-    setns) echo EPERM ENOMEM ;;
-    mmap | brk | mprotect | munmap) echo ENOMEM ;;
-    close*) echo EIO ;;
-    *) echo EPERM ENOMEM ENOSYS ;;
-    esac
-}
+tell_whole() { printf 'in force: %s\n' "${whole//$'\n'/, }"; }
 
 # Into a file, and in a group that is quiet, where the shell would tell each death. strace is the grandchild here, and
-# leaves who becomes another program to himself.
+# leaves who becomes another program to himself (where it is not that which is to fail).
 injected() { # NAME N INJECTION COMMAND...
+    local leave=(--detach-on=execve)
+    if [[ $1 == execve ]]; then leave=(); fi
     status=0
     {
-        strace --daemonize --detach-on=execve --quiet=all --output=/dev/null --trace="$1" --inject="$1:$3:when=$2" \
+        strace --daemonize "${leave[@]}" --quiet=all --output=/dev/null --trace="$1" --inject="$1:$3:when=$2" \
             "${@:4}" >"$work/said" 2>&1 || status=$?
     } 2>/dev/null
     read_file said "$work/said"
@@ -254,7 +240,6 @@ injected() { # NAME N INJECTION COMMAND...
 }
 
 expect_strace() { if [[ $said == *"strace: "* ]]; then complain "$what: strace" "$said"; fi; }
-
 # Without a process, which $(<FILE) is.
 read_file() { # VARIABLE FILE
     IFS= read -r -d '' "$1" <"$2" || true

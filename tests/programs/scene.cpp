@@ -10,6 +10,7 @@
 //
 //   layer             an overlay on DISK/layer/merged, with an upper directory that nobody has labelled
 //   no-layer          it is gone, with all that was in it
+//   empty DIRECTORY...   nothing is in them
 //   start ROOT CGROUP...   a process in these cgroups, which are made, with mounts of its own and a tmpfs on
 //                     ROOT/dev/shm. Answers its number
 //   kill              it dies
@@ -65,6 +66,8 @@ public:
             make_layer();
         } else if (command == "no-layer") {
             remove_layer();
+        } else if (command == "empty") {
+            empty(words);
         } else if (command == "start") {
             start(words);
         } else if (command == "kill" || command == "stop") {
@@ -96,6 +99,14 @@ private:
         require(errno == EINVAL, merged());
         for (const auto* name : {"/upper", "/work"}) {
             std::filesystem::remove_all(layer() + name);
+        }
+    }
+
+    static void empty(std::istringstream& words) {
+        for (std::string directory; words >> directory;) {
+            for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+                std::filesystem::remove_all(entry);
+            }
         }
     }
 

@@ -90,20 +90,39 @@ names_in() { sed -n 's/^\([a-z0-9_]*\)(.*/\1/p' "$1"; }
 
 # --- The list -----------------------------------------------------------------------------------------------------------
 
-# What runtime/sys calls, by name.
-in_sources() {
-    grep -rhoE '\b(SYS_[a-z0-9_]+|number_of_[a-z0-9_]+)' "$checkout"/runtime/sys/*.cpp | sed 's/^SYS_//; s/^number_of_//' | sort -u
+# The numbers, in hexadecimal, that the program hands to sys::call: constants in the first argument's register. As the
+# linker leaves out what nothing reaches, they are those that the hook may make.
+numbers_in_program() {
+    objdump --disassemble --no-show-raw-insn "$BULKHEAD_HOOK" | awk '
+        /push +\$0x/ { pushed = $NF; sub(/.*\$0x/, "", pushed) }
+        /pop +%rdi/ { number = pushed }
+        /mov +\$0x[0-9a-f]+,%edi/ { number = $NF; sub(/.*\$0x/, "", number); sub(/,.*/, "", number) }
+        /xor +%edi,%edi/ { number = 0 }
+        /call .*<_ZN8bulkhead3sys(6detail5enter|4call)/ && number != "" { print number }
+        /call |^[0-9a-f]+ </ { number = "" }'
+}
+
+# "NUMBER NAME", as the kernel's headers have them, and for those that are too new the list.
+names() {
+    echo '#include <sys/syscall.h>' | gcc -E -dM - | sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$/\2 \1/p'
+    sed -n 's/.*number_of_\([a-z_]*\) = \([0-9]*\);/\2 \1/p' "$list"
+}
+
+in_program() {
+    local number
+    numbers_in_program | sort -u | while read -r number; do echo "$((16#$number))"; done |
+        awk 'NR == FNR { name[$1] = $2; next } { print name[$1] }' <(names) - | sort
 }
 on_list() { sed -n 's/^    {\(SYS_\|number_of_\)\([a-z0-9_]*\).*/\2/p' "$list" | sort; }
 
-# The hook makes them before, or never: only the shim and the operator's command do.
+# Before it. (chdir and umask are for what a caller left on us.)
 before=(capget capset chdir close_range seccomp umask)
-of_others=(dup3 execve faccessat faccessat2 lseek memfd_create pipe2)
-# libc's own. What of it can be missed on this kernel the tests of the filter miss.
+# libc makes them: what of it can be missed on this kernel the tests of the filter miss.
 of_libc=(brk clock_gettime close exit_group getpid gettid mmap mremap munmap restart_syscall rt_sigprocmask tgkill)
 
-@test "what the sources call is on the list or known not to be the hook's, and nothing else is" {
-    expect_eq "$(sort -u <(in_sources) <(printf '%s\n' "${of_libc[@]}"))" \
-        "$(sort -u <(on_list) <(printf '%s\n' "${before[@]}" "${of_others[@]}"))"
-    expect_empty "$(on_list | uniq --repeated)"
+@test "on the list is what the program can call, and nothing else" {
+    [[ $BULKHEAD_HOOK == */release/* && $(uname -m) == x86_64 ]] ||
+        skip_because "the code is read as GCC writes it for x86-64"
+    expect_empty "$(diff <(sort <(in_program) <(printf '%s\n' "${of_libc[@]}")) \
+        <(sort <(on_list) <(printf '%s\n' "${before[@]}")))" "the program (<) and the list (>)"
 }

@@ -107,8 +107,8 @@ int allowed(Program program, std::span<const PermittedCall> calls, std::uint32_t
         count += answer == SECCOMP_RET_ALLOW ? 1 : 0;
         return answer == right_answer(calls, data);
     };
-    for (std::uint32_t number = 0; number < 4096; ++number) {
-        for (const std::uint32_t upper : {0U, 0x40000000U, 0x80000000U, 0xfffff000U}) { // x32 has the second
+    for (std::uint32_t number = 0; number < 1024; ++number) {
+        for (const std::uint32_t upper : {0U, 0x40000000U, 0x80000000U, 0xfffffc00U}) { // x32 has the second
             if (!look(upper + number)) {
                 return -1;
             }
@@ -117,14 +117,13 @@ int allowed(Program program, std::span<const PermittedCall> calls, std::uint32_t
     return count;
 }
 
-std::vector<std::uint64_t> telling_arguments() {
-    std::vector<std::uint64_t> arguments{0, 0xffffffff};
-    for (const auto& call : hook::permitted_calls) {
-        for (const auto value : call.condition.values) {
-            for (std::uint64_t bit = 0; bit < 64; ++bit) {
-                arguments.push_back(value ^ (1ULL << bit));
-            }
-            arguments.push_back(value);
+// The values that are asked for, those that differ from one in a bit, and with upper halves of all kinds.
+std::vector<std::uint64_t> telling_arguments(const Condition& condition) {
+    std::vector<std::uint64_t> arguments{0, 0xffffffff, 0xffffffffffffffff};
+    for (const std::uint64_t value : condition.values) {
+        arguments.push_back(value);
+        for (std::uint64_t bit = 0; bit < 64; ++bit) {
+            arguments.push_back(value ^ (1ULL << bit));
         }
     }
     return arguments;
@@ -133,8 +132,14 @@ std::vector<std::uint64_t> telling_arguments() {
 } // namespace
 
 TEST_CASE("of all calls, with any argument, those on the list are allowed and no others") {
-    for (const auto argument : telling_arguments()) {
+    for (const std::uint64_t argument : {0ULL, 1ULL, 0xffffffffULL}) {
         REQUIRE(allowed(hooks_own.instructions(), hook::permitted_calls, native, argument) >= 0);
+    }
+    for (const auto& call : hook::permitted_calls) {
+        for (const auto argument : telling_arguments(call.condition)) {
+            const auto data = call_of(native, call.number, argument);
+            REQUIRE(run(hooks_own.instructions(), data).answer == right_answer(hook::permitted_calls, data));
+        }
     }
     const auto unconditional = std::ranges::count(hook::permitted_calls, Condition::Kind::none,
                                                   [](const auto& call) { return call.condition.kind; });
@@ -146,7 +151,7 @@ TEST_CASE("by any other architecture none is") {
     for (std::uint32_t flags = 0; flags < 8; ++flags) {
         for (std::uint32_t machine = 0; machine < 512; ++machine) {
             const auto architecture = flags << 29U | machine;
-            for (std::uint32_t number = 0; number < 512 && architecture != native; number += 7) {
+            for (std::uint32_t number = 0; number < 512 && architecture != native; number += 59) {
                 REQUIRE(run(hooks_own.instructions(), call_of(architecture, number, 0)).answer == refusal);
             }
         }
@@ -183,7 +188,7 @@ TEST_CASE("other lists: of one, of neighbours, of the first and the last number,
         }
     }
     std::mt19937 random(59); // NOLINT(cert-msc32-c,cert-msc51-cpp): the same each time
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 30; ++i) {
         std::set<std::uint32_t> numbers;
         for (auto left = 1 + (random() % 80); left > 0; --left) {
             numbers.insert(static_cast<std::uint32_t>(random() % 500));

@@ -13,7 +13,9 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <functional>
+#include <linux/dqblk_xfs.h>
 #include <linux/fs.h>
+#include <linux/quota.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -115,6 +117,8 @@ TEST_CASE("what the hook has no use for ends it, with a line that says what it w
         {SYS_setns, {-1, CLONE_NEWNET}},
         {SYS_setns, {-1, 0}}, // a namespace of any kind
         {SYS_fcntl, {0, F_SETFL}},
+        {SYS_quotactl_fd, {-1, QCMD(Q_XQUOTAOFF, PRJQUOTA)}},
+        {SYS_quotactl_fd, {-1, QCMD(Q_XSETQLIM, USRQUOTA)}},
         {SYS_tgkill, {1, 1, SIGKILL}},
     };
     for (const auto& row : table) {
@@ -133,6 +137,8 @@ TEST_CASE("the same calls with what the hook does with them are let through (roo
         {SYS_prctl, {PR_GET_SECUREBITS}},
         {SYS_setns, {-1, CLONE_NEWNS}},
         {SYS_fcntl, {0, F_GETFL}},
+        {SYS_quotactl_fd, {-1, QCMD(Q_XSETQLIM, PRJQUOTA)}},
+        {-1}, // what a tracer makes of a call that it skips
     };
     for (const auto& row : table) {
         const auto end = after(row);

@@ -109,7 +109,8 @@ Result<std::optional<std::string>> without_docker(const std::string& text, const
         return text;
     }
     TRY_ASSIGN(const auto object, oci::JsonObject::parse(text, ""));
-    const auto earlier = oci::JsonObject::parse(before ? *before : "{}", "");
+    const std::string empty = "{}"; // an object is a view of its text
+    const auto earlier = oci::JsonObject::parse(before ? *before : empty, "");
     std::vector<JsonWish> wishes;
     if (is_ours(object)) {
         const bool alone = keys_at(object, "runtimes").size() == 1 && !(earlier && earlier->find("runtimes"));

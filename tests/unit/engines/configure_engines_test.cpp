@@ -20,6 +20,21 @@ TEST_CASE("docker: what somebody has written since stays, and only ours goes" * 
                            "{\"path\": \"/usr/sbin/runc\"}\n  }\n}\n");
 }
 
+// Of many lengths, so that some have memory that is used again at once where the file's text is let go too early.
+TEST_CASE("docker: the default of before is put back, however long the file was" * root_only) {
+    for (std::size_t size = 200; size < 424; size += 8) {
+        CAPTURE(size);
+        Setup setup(Engine::docker);
+        std::string before = R"({"default-runtime": "kata", "runtimes": {"kata": {"path": "/usr/sbin/runc"}})";
+        before.append(size - before.size(), ' ').append("}\n");
+        setup.write(before);
+        setup.configure({.make_default = true, .remove = false, .dry_run = false});
+        setup.write(*setup.read() + " \n"); // so that it is no longer what configure wrote
+        setup.remove();
+        CHECK(*setup.read() == before + " \n");
+    }
+}
+
 TEST_CASE("docker: members that were empty before stay, those that we made go" * root_only) {
     Setup setup(Engine::docker);
     const auto remain = [&](const std::string& before) {

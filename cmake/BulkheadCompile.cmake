@@ -7,6 +7,7 @@ include(CheckLinkerFlag)
 option(BULKHEAD_STATIC "Link what starts for every container as static-PIE (off where the sanitizers need shared libraries)" ON)
 option(BULKHEAD_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(BULKHEAD_FUZZ "Build the fuzz targets with libFuzzer (Clang)" OFF)
+option(BULKHEAD_COVERAGE "Count what is executed (Clang)" OFF)
 option(BULKHEAD_WERROR "Warnings are errors (every preset's choice; a package must build with later compilers too)" OFF)
 
 add_library(bulkhead_compile INTERFACE)
@@ -59,6 +60,14 @@ else()
     target_compile_options(bulkhead_compile INTERFACE -fcf-protection=full)
   endif()
   target_link_options(bulkhead_compile INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack $<$<NOT:$<CONFIG:Debug>>:-Wl,--gc-sections>)
+endif()
+
+if(BULKHEAD_COVERAGE)
+  # Counters are the mapped file itself (%c): most of what is counted dies by a signal, executes something else, or ends in
+  # a container's mount namespace, where no file of ours could be written. One file per program (%m).
+  target_compile_options(bulkhead_compile INTERFACE -fcoverage-mapping "-mllvm=-runtime-counter-relocation"
+    "-fprofile-instr-generate=${CMAKE_BINARY_DIR}/profiles/%m%c.profraw")
+  target_link_options(bulkhead_compile INTERFACE -fprofile-instr-generate)
 endif()
 
 # What starts for every container needs no file but its own. Its relocations are told by bitmaps, a thirtieth of a table's

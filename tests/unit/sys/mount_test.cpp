@@ -20,7 +20,7 @@ using test::FailingCall;
 namespace {
 
 constexpr Bytes mebibyte{1U << 20U};
-constexpr sys::TmpfsOptions options{.size = Bytes{4U << 20U}, .mode = 01777, .owner = 0, .group = 0};
+const sys::TmpfsOptions options{.size = Bytes{4U << 20U}, .mode = 01777, .owner = 0, .group = 0};
 
 Result<void> fill(BorrowedFd tmpfs, std::size_t size) {
     const auto file = sys::open_at(tmpfs, "file", O_WRONLY | O_CREAT, 0600);

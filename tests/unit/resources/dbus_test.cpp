@@ -5,6 +5,7 @@
 
 #include <bit>
 #include <doctest/doctest.h>
+#include <vector>
 
 using namespace bulkhead;
 using namespace std::string_literals;

@@ -5,12 +5,16 @@
 #include "runtime/resources/dbus.h"
 #include "support/temporary_directory.h"
 
+#include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 namespace bulkhead::test {
 

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 
 using namespace bulkhead;
 using std::chrono::milliseconds;

@@ -52,7 +52,7 @@ std::size_t with_receipts_of(GcItem::Kind kind, const ReleasedRecords& released)
 // Locked, read and written: 5 us, where a mapping shared by all takes 9, and kills its process when /run is full.
 Result<void> try_to_add(const Store& store, std::size_t place, std::uint64_t amount) {
     const auto offset = static_cast<off_t>(place * sizeof(std::uint64_t));
-    TRY_ASSIGN(const auto file, open_private_file(store.directory(), file_name, O_RDWR | O_CREAT));
+    TRY_ASSIGN(const auto file, open_private_file_alone(store.directory(), file_name, O_RDWR | O_CREAT));
     TRY(sys::lock_exclusively(file.borrow(), 0));
     std::uint64_t number = 0;
     TRY(sys::read_at(file.borrow(), &number, sizeof number, offset)); // beyond the end: 0

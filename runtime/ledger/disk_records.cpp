@@ -300,12 +300,24 @@ Result<std::vector<std::string>> DiskRecords::names() const {
     return names;
 }
 
+namespace {
+// One that takes the place of a record is written under that record's lock, else under its own.
+Result<void> remove_if_abandoned(BorrowedFd directory, const std::string& temporary) {
+    const auto record = sys::lock_named_at(directory, sys::name_of_temporary(temporary), 0);
+    if (!record) {
+        return record.error().code == Code::busy ? Result<void>{} : std::unexpected(record.error());
+    }
+    TRY(sys::remove_abandoned_at(directory, temporary));
+    return {};
+}
+} // namespace
+
 Result<void> DiskRecords::remove_abandoned() {
     const auto directory = open_directory(directory_, "disk", IfMissing::fail);
     TRY_ASSIGN(const auto names, list(directory));
     for (const auto& name : names) {
         if (is_temporary(name)) {
-            TRY(sys::remove_abandoned_at(directory->borrow(), name));
+            TRY(remove_if_abandoned(directory->borrow(), name));
         }
     }
     return {};

@@ -21,6 +21,13 @@ Result<void> require_private(BorrowedFd file) {
     return {};
 }
 
+// The name alone does not say where it is.
+template <typename T>
+std::unexpected<Error> in_directory(BorrowedFd directory, Result<T> result) {
+    const auto path = sys::path_of(directory); // not of the working directory: that one's names are whole paths
+    return std::unexpected(path ? std::move(result).error().in(*path) : std::move(result).error());
+}
+
 Result<void> sync_parent_of(BorrowedFd directory) {
     TRY_ASSIGN(const auto parent, sys::open_at(directory, "..", O_RDONLY | O_DIRECTORY));
     return sys::sync(parent.borrow());
@@ -32,17 +39,18 @@ Result<UniqueFd> open_private_directory(BorrowedFd parent, const std::string& na
     constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
     auto directory = sys::open_at(parent, name, flags);
     if (!directory && directory.error().number == ENOENT && if_missing != IfMissing::fail) {
-        if (const auto made = sys::make_directory_at(parent, name, S_IRWXU); !made && made.error().number != EEXIST) {
-            return std::unexpected(made.error());
+        if (auto made = sys::make_directory_at(parent, name, S_IRWXU); !made && made.error().number != EEXIST) {
+            return in_directory(parent, std::move(made));
         }
         directory = sys::open_at(parent, name, flags);
         if (directory && if_missing == IfMissing::make_synced) {
             TRY(sync_parent_of(directory->borrow()));
         }
     }
-    if (directory) {
-        TRY(require_private(directory->borrow()));
+    if (!directory) {
+        return directory.error().number == ENOENT ? std::move(directory) : in_directory(parent, std::move(directory));
     }
+    TRY(require_private(directory->borrow()));
     return directory;
 }
 
@@ -52,13 +60,25 @@ Result<UniqueFd> open_private_file(BorrowedFd directory, const std::string& name
     return file;
 }
 
+Result<UniqueFd> open_private_file_alone(BorrowedFd directory, const std::string& name, int flags) {
+    TRY_ASSIGN(auto file, open_private_file(directory, name, flags));
+    TRY_ASSIGN(const auto status, sys::status_of(file.borrow()));
+    return S_ISREG(status.mode) && status.links == 1
+               ? Result<UniqueFd>(std::move(file))
+               : fail(Code::internal, name + " is no regular file, or has another name besides; remove it");
+}
+
 Result<std::optional<std::string>> read_private_file(BorrowedFd directory, const std::string& name, std::size_t most) {
     const auto file = open_private_file(directory, name, O_RDONLY);
     if (!file) {
         return file.error().number == ENOENT ? Result<std::optional<std::string>>(std::nullopt)
                                              : std::unexpected(file.error());
     }
-    return in_context(name, sys::read_all(file->borrow(), most));
+    auto text = sys::read_all(file->borrow(), most);
+    if (!text && text.error().code == Code::malformed_input) {
+        text.error().code = Code::internal; // it is our own
+    }
+    return in_context(name, std::move(text));
 }
 
 } // namespace bulkhead::ledger

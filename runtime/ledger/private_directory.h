@@ -22,7 +22,10 @@ enum class IfMissing { fail, make, make_synced };
 // FIFO not waited for.
 [[nodiscard]] Result<UniqueFd> open_private_file(BorrowedFd directory, const std::string& name, int flags);
 
-// nullopt where it is not there. More than `most` bytes: Code::malformed_input. Every error names the file.
+// The same of a file that is written in place: a regular one that has no other name, by which it would be another's.
+[[nodiscard]] Result<UniqueFd> open_private_file_alone(BorrowedFd directory, const std::string& name, int flags);
+
+// nullopt where it is not there. More than `most` bytes: Code::internal. Every error names the file.
 [[nodiscard]] Result<std::optional<std::string>> read_private_file(BorrowedFd directory, const std::string& name,
                                                                    std::size_t most);
 

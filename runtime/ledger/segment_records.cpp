@@ -122,6 +122,9 @@ SegmentRecords::SegmentRecords(std::string state_dir, Owner owner, std::string r
 Result<UniqueFd> SegmentRecords::join(const SegmentPlan& plan, const std::string& context) {
     TRY_ASSIGN(const auto home, SegmentHome::open_or_make(state_dir_));
     auto mount = join_at(home, plan, context);
+    if (!mount && mount.error().number != 0) { // where there is no room, say
+        mount = in_context(state_dir_ + "/segments", std::move(mount));
+    }
     static_cast<void>(finish(home, plan.place.scope)); // what dead members left; gc finds it as well
     return mount;
 }

@@ -165,20 +165,40 @@ Result<void> Store::remove_leftovers(const std::string& id) const {
     return std::ranges::all_of(files, is_temporary) ? entry.remove_files(files) : Result<void>{};
 }
 
+namespace {
+// Which file it is that cannot be read, or where there is no room.
+template <typename T>
+Result<T> in_place(BorrowedFd directory, Result<T> result) {
+    if (result) {
+        return result;
+    }
+    return in_context("receipt", in_context(sys::path_of(directory).value_or("."), std::move(result)));
+}
+
+std::unexpected<Error> damaged(BorrowedFd directory, const std::string& file, std::string_view why) {
+    return fail(Code::internal, "receipt " + sys::path_of(directory).value_or(".") + "/" + file + ": " +
+                                    std::string(why) + "; remove it when its container is gone");
+}
+} // namespace
+
 Result<std::optional<Receipt>> Entry::read() const {
-    TRY_ASSIGN(const auto text, read_private_file(directory_->borrow(), file_, longest_receipt));
+    TRY_ASSIGN(const auto text,
+               in_place(directory_->borrow(), read_private_file(directory_->borrow(), file_, longest_receipt)));
     if (!text) {
         return std::nullopt;
     }
-    TRY_ASSIGN(auto receipt, in_context("receipt " + file_, from_json(*text)));
-    if (receipt.id != id_ || name_of(receipt.bundle) != file_) {
-        return fail(Code::internal, "receipt " + file_ + " is another container's; remove it");
+    auto receipt = from_json(*text);
+    if (!receipt) {
+        return damaged(directory_->borrow(), file_, receipt.error().what);
     }
-    return receipt;
+    if (receipt->id != id_ || name_of(receipt->bundle) != file_) {
+        return damaged(directory_->borrow(), file_, "it is another container's");
+    }
+    return *std::move(receipt);
 }
 
 Result<void> Entry::write(const Receipt& receipt) const {
-    return in_context("receipt", sys::replace_file_at(directory_->borrow(), file_, to_json(receipt)));
+    return in_place(directory_->borrow(), sys::replace_file_at(directory_->borrow(), file_, to_json(receipt)));
 }
 
 Result<void> Entry::remove() const { return remove_files({file_, sys::temporary_name(file_)}); }

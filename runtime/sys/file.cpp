@@ -256,7 +256,22 @@ Result<void> make_symlink_at(BorrowedFd directory, const std::string& name, cons
     return {};
 }
 
-std::string temporary_name(const std::string& name) { return "." + name + ".tmp"; }
+namespace {
+constexpr std::string_view temporary_prefix = ".";
+constexpr std::string_view temporary_suffix = ".tmp";
+} // namespace
+
+std::string temporary_name(const std::string& name) {
+    return std::string(temporary_prefix).append(name).append(temporary_suffix);
+}
+
+std::string name_of_temporary(std::string_view temporary) {
+    if (!temporary.starts_with(temporary_prefix) || !temporary.ends_with(temporary_suffix)) {
+        return {};
+    }
+    temporary.remove_prefix(temporary_prefix.size());
+    return std::string(temporary.substr(0, temporary.size() - std::min(temporary.size(), temporary_suffix.size())));
+}
 
 namespace {
 enum class Synced : bool { no, yes };
@@ -277,14 +292,26 @@ Result<void> truncate(BorrowedFd file) {
     return {};
 }
 
+// What has the name already was left by a killed process, or put there: it goes, and is not opened (a FIFO would wait,
+// a hard link is another file, too).
+Result<UniqueFd> make_temporary(BorrowedFd directory, const std::string& name, mode_t mode) {
+    constexpr int flags = O_WRONLY | O_CREAT | O_EXCL;
+    auto file = open_at(directory, name, flags, mode);
+    if (!file && file.error().number == EEXIST) {
+        TRY(unlink_at(directory, name));
+        file = open_at(directory, name, flags, mode);
+    }
+    return file;
+}
+
 Result<UniqueFd> open_temporary(BorrowedFd directory, const std::string& name, Synced synced) {
     constexpr unsigned deadline_ms = 1000;
     constexpr mode_t mode = S_IRUSR | S_IWUSR;
     if (synced == Synced::no) {
-        return open_at(directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
+        return make_temporary(directory, name, mode);
     }
     for (;;) {
-        TRY_ASSIGN(auto file, open_at(directory, name, O_WRONLY | O_CREAT | O_NOFOLLOW, mode));
+        TRY_ASSIGN(auto file, open_at(directory, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode));
         TRY(lock_exclusively(file.borrow(), deadline_ms));
         TRY_ASSIGN(const auto still_there, is_named(file.borrow(), directory, name));
         if (still_there) {
@@ -380,14 +407,23 @@ Result<void> lock_exclusively(BorrowedFd file, unsigned deadline_ms) { return lo
 
 Result<void> lock_shared(BorrowedFd file, unsigned deadline_ms) { return lock(file, LOCK_SH, deadline_ms); }
 
-Result<void> keep_standard_descriptors_only() {
+namespace {
+Result<void> occupy_standard(int descriptor_flags) {
     for (int number = 0; number < 3; ++number) {
         if (call(SYS_fcntl, number, F_GETFD) < 0) {
             TRY_ASSIGN(auto null, open_at(working_directory, "/dev/null", O_RDWR));
-            // The lowest free number is this one: those below it exist. Kept open for good, and without CLOEXEC.
-            static_cast<void>(call(SYS_fcntl, null.release(), F_SETFD, 0));
+            // The lowest free number is this one: those below it exist. Kept open for good.
+            static_cast<void>(call(SYS_fcntl, null.release(), F_SETFD, descriptor_flags));
         }
     }
+    return {};
+}
+} // namespace
+
+Result<void> occupy_standard_descriptors() { return occupy_standard(FD_CLOEXEC); }
+
+Result<void> keep_standard_descriptors_only() {
+    TRY(occupy_standard(0));
     if (call(SYS_close_range, 3U, std::numeric_limits<unsigned>::max(), 0U) < 0) {
         return fail_errno(errno, "close_range");
     }

@@ -104,7 +104,7 @@ void write_to_stderr(std::string_view text);
 
 // Puts `text` in place of `name` as a whole or not at all: a temporary file beside it, then rename(2). Not synced: the
 // state directory lies on a tmpfs. Mode 0600. The caller holds a lock against others that write `name`. A process
-// killed in between leaves temporary_name(name), which the next one writes over.
+// killed in between leaves temporary_name(name), which the next one removes.
 [[nodiscard]] Result<void> replace_file_at(BorrowedFd directory, const std::string& name, std::string_view text);
 // The same, on disk when it returns: file and directory (opened for reading) are synced. While it is written the
 // temporary file is locked, so that one that a killed process left can be told, and removed.
@@ -120,6 +120,8 @@ void write_to_stderr(std::string_view text);
 [[nodiscard]] Result<void> sync(BorrowedFd file);
 
 [[nodiscard]] std::string temporary_name(const std::string& name);
+// The name that gives that; empty where none does.
+[[nodiscard]] std::string name_of_temporary(std::string_view temporary);
 
 // flock(2) LOCK_EX, tried until `deadline_ms` milliseconds are over, then Code::busy. Held while the descriptor lives.
 [[nodiscard]] Result<void> lock_exclusively(BorrowedFd file, unsigned deadline_ms);
@@ -130,8 +132,10 @@ void write_to_stderr(std::string_view text);
 // The same with LOCK_SH. One kind of lock replaces the other, with a moment without any in between.
 [[nodiscard]] Result<void> lock_shared(BorrowedFd file, unsigned deadline_ms);
 
-// Makes descriptors 0, 1 and 2 exist (/dev/null where one is missing) and closes every other one: what a caller leaked
-// into us cannot be reached through us.
+// Makes descriptors 0, 1 and 2 exist, /dev/null where one is missing: no file that is opened later becomes one of them,
+// to be written to as stderr. What this process becomes has them missing again.
+[[nodiscard]] Result<void> occupy_standard_descriptors();
+// The same for good, and closes every other one: what a caller leaked into us cannot be reached through us.
 [[nodiscard]] Result<void> keep_standard_descriptors_only();
 
 } // namespace bulkhead::sys

@@ -172,6 +172,23 @@ TEST_CASE("what is remembered is found, replaced and forgotten (root only)" * ro
     }
 }
 
+TEST_CASE("gc removes what a killed one was writing, and not what is being written (root only)" * root_only) {
+    const Fixture fixture;
+    auto book = fixture.book();
+    REQUIRE(book.remember(hold()));
+    const auto record = "lib/disk/" + book.names().value().at(0);
+    const auto temporary = fixture.directory.path("lib/disk/." + book.names().value().at(0) + ".tmp");
+    test::write_file(temporary, "to be the record");
+    {
+        const UniqueFd writer(::open(fixture.directory.path(record).c_str(), O_RDONLY | O_CLOEXEC));
+        REQUIRE(::flock(writer.borrow().number(), LOCK_EX) == 0);
+        REQUIRE(book.remove_abandoned());
+        CHECK(std::filesystem::exists(temporary));
+    }
+    REQUIRE(book.remove_abandoned());
+    CHECK(!std::filesystem::exists(temporary));
+}
+
 TEST_CASE("a holder is alive while its process is, in this boot (root only)" * root_only) {
     const Fixture fixture;
     const test::IdleProcess process;

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -87,6 +88,7 @@ TEST_CASE("a symlink or a file in place of a directory is refused (root only)" *
             const auto opened = open_private_directory(parent.borrow(), name, if_missing);
             REQUIRE(!opened);
             CHECK(opened.error().number == ENOTDIR);
+            CHECK(opened.error().what == directory.path() + ": open " + name + ": Not a directory");
         }
     }
     CHECK(!directory.has("missing"));
@@ -108,7 +110,7 @@ TEST_CASE("a private file is read, or not there (root only)" * root_only) {
     CHECK(!read_private_file(parent.borrow(), "missing", 4).value());
     const auto refused = read_private_file(parent.borrow(), "file", 3);
     REQUIRE(!refused);
-    CHECK(refused.error().code == Code::malformed_input);
+    CHECK(refused.error().code == Code::internal);
     for (const long number : {long{SYS_openat}, long{SYS_newfstatat}, long{SYS_read}}) {
         const test::FailingCall failing(number, EIO);
         CHECK(read_private_file(parent.borrow(), "file", 4).error().number == EIO);
@@ -147,6 +149,19 @@ TEST_CASE("a symlink in place of a file is not followed, and a FIFO does not mak
     static_cast<void>(read_private_file(parent.borrow(), "fifo", 10));
     ::alarm(0);
     CHECK(what_of(read_private_file(parent.borrow(), "directory", 10)) == "directory: read: Is a directory");
+}
+
+TEST_CASE("a file that is written in place has no other name, and is one (root only)" * root_only) {
+    const TemporaryDirectory directory;
+    const auto parent = test::open_directory(directory.path());
+    CHECK(ledger::open_private_file_alone(parent.borrow(), "file", O_RDWR | O_CREAT));
+    CHECK(ledger::open_private_file_alone(parent.borrow(), "file", O_RDWR));
+    std::filesystem::create_hard_link(directory.path("file"), directory.path("other"));
+    REQUIRE(::mkfifo(directory.path("fifo").c_str(), 0600) == 0);
+    for (const std::string name : {"file", "other", "fifo"}) {
+        const auto opened = ledger::open_private_file_alone(parent.borrow(), name, O_RDWR);
+        CHECK(what_of(opened) == name + " is no regular file, or has another name besides; remove it");
+    }
 }
 
 TEST_CASE("what cannot be read is told by its name (root only)" * root_only) {

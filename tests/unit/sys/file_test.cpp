@@ -290,7 +290,7 @@ TEST_CASE("replace_file_at leaves the old file and nothing else where anything f
     }
 }
 
-TEST_CASE("replace_file_at writes over what a killed one left, and follows no symlink there") {
+TEST_CASE("replace_file_at removes what a killed one left or somebody put there, and opens none of it") {
     const TemporaryDirectory directory;
     const auto fd = test::open_directory(directory.path());
     directory.write(".x.tmp", "a longer text that a killed process left");
@@ -298,9 +298,25 @@ TEST_CASE("replace_file_at writes over what a killed one left, and follows no sy
     CHECK(directory.read("x") == "new");
     directory.write("victim", "untouched");
     std::filesystem::create_symlink("victim", directory.path(".x.tmp"));
-    CHECK(sys::replace_file_at(fd.borrow(), "x", "newer").error().number == ELOOP);
+    REQUIRE(sys::replace_file_at(fd.borrow(), "x", "through no symlink"));
+    CHECK(directory.read("x") == "through no symlink");
+    std::filesystem::create_hard_link(directory.path("victim"), directory.path(".x.tmp"));
+    REQUIRE(sys::replace_file_at(fd.borrow(), "x", "into no other's"));
+    CHECK(directory.read("x") == "into no other's");
     CHECK(directory.read("victim") == "untouched");
-    CHECK(directory.read("x") == "new");
+    REQUIRE(::mkfifo(directory.path(".x.tmp").c_str(), 0600) == 0); // opening it would wait
+    REQUIRE(sys::replace_file_at(fd.borrow(), "x", "newer"));
+    CHECK(directory.read("x") == "newer");
+    std::filesystem::create_directory(directory.path(".x.tmp"));
+    CHECK(sys::replace_file_at(fd.borrow(), "x", "newest").error().number == EISDIR);
+    CHECK(directory.read("x") == "newer");
+}
+
+TEST_CASE("the name of a temporary file tells whose it is") {
+    CHECK(sys::name_of_temporary(sys::temporary_name("x")) == "x");
+    for (const auto* const other : {"", ".", "x", ".x", "x.tmp", ".tmp"}) {
+        CHECK(sys::name_of_temporary(other).empty());
+    }
 }
 
 TEST_CASE("replace_file_synced_at syncs the file before it has its name, and the directory after") {

@@ -13,6 +13,7 @@
 #include "runtime/sys/process.h"
 #include "runtime/sys/project.h"
 
+#include <new>
 #include <unistd.h>
 
 namespace bulkhead::hook {
@@ -88,6 +89,11 @@ int run_poststop(const oci::State& state, const Arguments& arguments, const Repo
 }
 
 int run_with_input(const Arguments& arguments, const Input& input, Report& report) {
+    // A container that asks for something must not start for want of a state.
+    if (input.text.empty() && arguments.stage != Stage::poststop) {
+        return report.failure(
+            {.code = Code::malformed_input, .what = "standard input is empty or closed: there is no state on it"});
+    }
     NodeConfig node(arguments.config);
     if (!input.names_us && arguments.stage == Stage::create_runtime && !may_concern_us(node)) {
         return 0;
@@ -126,6 +132,26 @@ int wrong_arguments(const Error& error, const Result<Input>& input, const Report
     return state && state->status == oci::Status::stopped ? poststop_failed(report, error) : report.failure(error);
 }
 
+int run_with_arguments(const Result<Arguments>& parsed, const Result<void>& ready, Report& report) {
+    const auto input = read_input(BorrowedFd(STDIN_FILENO));
+    if (!parsed) {
+        return wrong_arguments(parsed.error(), input, report);
+    }
+    if (!ready || !input) {
+        const auto& error = ready ? input.error() : ready.error();
+        return parsed->stage == Stage::poststop ? poststop_failed(report, error) : report.failure(error);
+    }
+    return run_with_input(*parsed, *input, report);
+}
+
+// What was begun is in the receipt. The container does not start, and poststop or gc give it back.
+int out_of_memory(const Result<Arguments>& parsed, const Report& report) {
+    const auto error =
+        fail(Code::system, "the hook has no memory left; raise the limits that it inherits (setrlimit(2))").error();
+    const bool poststop = (parsed && parsed->stage == Stage::poststop) || report.is_about(Stage::poststop);
+    return poststop ? poststop_failed(report, error) : report.failure(error);
+}
+
 } // namespace
 
 int run(std::span<char*> arguments) {
@@ -136,17 +162,13 @@ int run(std::span<char*> arguments) {
     if (ready) {
         ready = drop_privileges();
     }
-    const auto input = read_input(BorrowedFd(STDIN_FILENO));
     const auto parsed = parse_arguments(arguments);
     Report report(parsed ? parsed->state_dir : Arguments{}.state_dir);
-    if (!parsed) {
-        return wrong_arguments(parsed.error(), input, report);
+    try {
+        return run_with_arguments(parsed, ready, report);
+    } catch (const std::bad_alloc&) {
+        return out_of_memory(parsed, report);
     }
-    if (!ready || !input) {
-        const auto& error = ready ? input.error() : ready.error();
-        return parsed->stage == Stage::poststop ? poststop_failed(report, error) : report.failure(error);
-    }
-    return run_with_input(*parsed, *input, report);
 }
 
 } // namespace bulkhead::hook

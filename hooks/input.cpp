@@ -11,6 +11,8 @@ namespace bulkhead::hook {
 
 namespace {
 
+constexpr std::size_t endless = 1UL << 30U;
+
 // Whether our prefix stands in a stream of chunks, across their borders as well.
 class Search {
 public:
@@ -37,7 +39,7 @@ Result<Input> read_input(BorrowedFd in) {
     Input input;
     Search search;
     std::array<char, 4096> chunk{};
-    for (;;) {
+    for (std::size_t seen = 0; seen < endless; seen += chunk.size()) {
         TRY_ASSIGN(const auto count, sys::read_some(in, chunk.data(), chunk.size()));
         if (count == 0) {
             input.names_us = search.found();
@@ -49,6 +51,7 @@ Result<Input> read_input(BorrowedFd in) {
         input.text.append(bytes.substr(0, room));
         input.too_long = input.too_long || count > room;
     }
+    return fail(Code::malformed_input, "standard input has no end; a runtime writes its state there");
 }
 
 } // namespace bulkhead::hook

@@ -17,7 +17,8 @@ struct Input {
     bool names_us = false; // "io.bulkhead." stands somewhere in all of it
 };
 
-// Reads to the end whatever comes: crun dies of SIGPIPE where a hook leaves before it has read everything.
+// Reads to the end whatever comes: crun dies of SIGPIPE where a hook leaves before it has read everything. What is
+// longer than a gigabyte has none (/dev/zero): Code::malformed_input.
 [[nodiscard]] Result<Input> read_input(BorrowedFd in);
 
 } // namespace bulkhead::hook

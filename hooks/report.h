@@ -16,6 +16,7 @@ public:
     explicit Report(std::string state_dir) : state_dir_(std::move(state_dir)) {}
 
     void about(std::string_view container, Stage stage);
+    [[nodiscard]] bool is_about(Stage stage) const { return stage_ == name_of(stage); }
 
     // A refusal; returns the exit status that goes with it.
     [[nodiscard]] int failure(const Error& error) const;

@@ -5,6 +5,7 @@
 #include "runtime/cli/path_option.h"
 #include "runtime/cli/unknown_command.h"
 #include "runtime/cli/usage.h"
+#include "runtime/sys/signals.h"
 
 #include <CLI/Config.hpp>
 #include <cstdio>
@@ -90,6 +91,7 @@ int run(int argc, char** argv) {
 } // namespace
 
 int main(int argc, char** argv) {
+    bulkhead::sys::set_signals_for_work();
     try {
         const int status = run(argc, argv);
         if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) { // or it failed when it was printed

@@ -14,10 +14,13 @@
 #include "runtime/sys/file.h"
 #include "runtime/sys/namespace.h"
 #include "runtime/sys/process.h"
+#include "runtime/sys/signals.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <iterator>
+#include <new>
 #include <unistd.h>
 #include <vector>
 
@@ -79,25 +82,34 @@ class Run {
 public:
     Run(std::span<char*> arguments, Places places) : arguments_(arguments), places_(std::move(places)) {}
 
+    // What the runtime has missing of the standard descriptors it misses as well.
     Result<void> go() {
-        auto reading = policy::read_config(places_.config);
-        auto runtime = find_real_runtime(arguments_[0], reading.config.runtime.path, std::getenv("PATH"));
-        // Whatever comes of it: the command line says where an error goes.
-        dialect_ = dialect_of(runtime ? runtime->name : arguments_[0]);
-        invocation_ = parse_command_line(arguments_, dialect_);
-        TRY_ASSIGN(runtime_, std::move(runtime));
-        TRY(prepare(std::move(reading)));
+        static_cast<void>(sys::occupy_standard_descriptors()); // the runtime tells what it cannot do without /dev/null
+        TRY(make_ready());
         auto become = this->become();
         preparation_.undo(journal());
         return become;
     }
 
     int tell(const Error& error) const {
+        const sys::IgnoredSignal nobody_reads(SIGPIPE);
+        const sys::IgnoredSignal too_large(SIGXFSZ);
         report_error(invocation_, dialect_, journal().refusal(error));
         return EXIT_FAILURE;
     }
 
 private:
+    Result<void> make_ready() {
+        const sys::IgnoredSignal too_large(SIGXFSZ); // else a limit on the size of files is a death half-way
+        auto reading = policy::read_config(places_.config);
+        auto runtime = find_real_runtime(arguments_[0], reading.config.runtime.path, std::getenv("PATH"));
+        // Whatever comes of it: the command line says where an error goes.
+        dialect_ = dialect_of(runtime ? runtime->name : arguments_[0]);
+        invocation_ = parse_command_line(arguments_, dialect_);
+        TRY_ASSIGN(runtime_, std::move(runtime));
+        return prepare(std::move(reading));
+    }
+
     [[nodiscard]] Journal journal() const { return {invocation_.id, places_.state_dir}; }
 
     Result<void> prepare(policy::ConfigReading reading) {
@@ -189,9 +201,17 @@ private:
 } // namespace
 
 int run(std::span<char*> arguments) {
+    if (arguments.empty()) { // execve(2) before Linux 5.18
+        return EXIT_FAILURE;
+    }
     Run run(arguments, Places{});
-    const auto done = run.go(); // else this process is the runtime by now
-    return run.tell(done.error());
+    try {
+        const auto done = run.go(); // else this process is the runtime by now
+        return run.tell(done.error());
+    } catch (const std::bad_alloc&) { // what was begun is in a receipt, for gc
+        return run.tell({.code = Code::system,
+                         .what = "the shim has no memory left; raise the limits that it inherits (setrlimit(2))"});
+    }
 }
 
 } // namespace bulkhead::shim

@@ -42,6 +42,7 @@ Milliseconds now() {
 // In the child: only async-signal-safe calls, and no way back.
 [[noreturn]] void become(const std::vector<char*>& arguments, int null, int output) {
     static_cast<void>(::signal(SIGPIPE, SIG_DFL));
+    static_cast<void>(::signal(SIGXFSZ, SIG_DFL));
     // The runtime kills a hook that takes too long; what the hook runs goes with it.
     static_cast<void>(::prctl(PR_SET_PDEATHSIG, SIGKILL));
     char* environment[] = {nullptr};
@@ -127,7 +128,7 @@ std::vector<char*> to_argv(const std::vector<std::string>& arguments) {
 Result<void> reset_process() {
     unblock_all_signals();
     static_cast<void>(::signal(SIGPIPE, SIG_IGN));
-    static_cast<void>(::signal(SIGCHLD, SIG_DFL)); // ignored, it would make waitpid(2) find no child
+    set_signals_for_work();
     static_cast<void>(call(SYS_umask, 022));
     if (call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
         return fail_errno(errno, "PR_SET_DUMPABLE");

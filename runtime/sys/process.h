@@ -13,7 +13,7 @@ namespace bulkhead::sys {
 
 // Undoes what a caller may have left on us: crun blocks every signal and sets umask 0, anyone may ignore or have made
 // us dumpable. Signals unblocked, SIGPIPE ignored (a reader of stderr that is gone must not change our exit status),
-// umask 022, not dumpable, working directory "/".
+// the others as set_signals_for_work() has them, umask 022, not dumpable, working directory "/".
 [[nodiscard]] Result<void> reset_process();
 
 // nanosleep(2); a signal cuts it short.

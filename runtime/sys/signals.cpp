@@ -45,4 +45,17 @@ void PostponedSignals::keep_from_programs() {
     static_cast<void>(::sigprocmask(SIG_BLOCK, &blocked, nullptr));
 }
 
+IgnoredSignal::IgnoredSignal(int signal) : signal_(signal) {
+    struct sigaction ignore{};
+    ignore.sa_handler = SIG_IGN;
+    static_cast<void>(::sigaction(signal_, &ignore, &before_)); // cannot fail with these arguments
+}
+
+IgnoredSignal::~IgnoredSignal() { static_cast<void>(::sigaction(signal_, &before_, nullptr)); }
+
+void set_signals_for_work() {
+    static_cast<void>(::signal(SIGCHLD, SIG_DFL));
+    static_cast<void>(::signal(SIGXFSZ, SIG_IGN));
+}
+
 } // namespace bulkhead::sys

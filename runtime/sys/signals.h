@@ -26,4 +26,21 @@ private:
     sigset_t mask_{};
 };
 
+// While it lives, the signal is ignored; what this process becomes meanwhile would inherit that.
+class IgnoredSignal {
+public:
+    explicit IgnoredSignal(int signal);
+    IgnoredSignal(const IgnoredSignal&) = delete;
+    IgnoredSignal& operator=(const IgnoredSignal&) = delete;
+    ~IgnoredSignal();
+
+private:
+    int signal_;
+    struct sigaction before_{};
+};
+
+// What whoever started us may have left otherwise: SIGCHLD, as an ignored one makes waitpid(2) find no child, and
+// SIGXFSZ, which is ignored, as a limit on the size of files (setrlimit(2)) is to be an error of write(2) and no death.
+void set_signals_for_work();
+
 } // namespace bulkhead::sys

@@ -102,7 +102,6 @@ TEST_CASE("what does not name us ends well and silent, whatever it is") {
         {"another's poststop", state("stopped", "org.example"), poststop, 0, ""},
         {"garbage", "garbage", create, 0, ""},
         {"garbage, no stage", "garbage", no_stage, 0, ""},
-        {"nothing", "", no_stage, 0, ""},
         {"another's, running", state("running", "org.example"), no_stage, 0, ""},
         {"too long", std::string(2UL << 20U, ' '), no_stage, 0, ""},
     });
@@ -117,12 +116,15 @@ TEST_CASE("what names us and cannot be understood is code 65") {
         {"running", state("running", ours), no_stage, 65,
          "the state's status tells no stage of this hook; register it for createRuntime and poststop alone"},
         {"unheard of", state("paused", ours), no_stage, 65, "the state's status tells no stage"},
+        {"nothing at all", "", create, 65, "standard input is empty or closed: there is no state on it"},
+        {"nothing at all, no stage", "", no_stage, 65, "there is no state on it"},
     });
 }
 
 TEST_CASE("poststop ends well whatever comes") {
     check({
         {"garbage", "[\"io.bulkhead.\"]", poststop, 0, ""},
+        {"nothing at all", "", poststop, 0, ""},
         {"nothing there", state("stopped", ours), poststop, 0, ""},
         {"nothing there, no stage", state("stopped", ours), no_stage, 0, ""},
         {"too long", std::string(2UL << 20U, ' ') + "io.bulkhead.", poststop, 0, ""},

@@ -74,3 +74,24 @@ TEST_CASE("what was ignored stays so") {
               findings.expect(!PostponedSignals::any(), "noted");
           }) == "");
 }
+
+TEST_CASE("a signal is ignored for a while") {
+    CHECK(test::in_child([](test::Findings& findings) {
+              ::signal(SIGXFSZ, SIG_DFL);
+              {
+                  const sys::IgnoredSignal ignored(SIGXFSZ);
+                  ::raise(SIGXFSZ);
+              }
+              findings.expect(::signal(SIGXFSZ, SIG_DFL) == SIG_DFL, "it still is");
+          }) == "");
+}
+
+TEST_CASE("signals for work: children are told of, and no size of a file is a death") {
+    CHECK(test::in_child([](test::Findings& findings) {
+              ::signal(SIGCHLD, SIG_IGN);
+              ::signal(SIGXFSZ, SIG_DFL);
+              sys::set_signals_for_work();
+              findings.expect(::signal(SIGCHLD, SIG_DFL) == SIG_DFL, "SIGCHLD");
+              findings.expect(::signal(SIGXFSZ, SIG_IGN) == SIG_IGN, "SIGXFSZ");
+          }) == "");
+}

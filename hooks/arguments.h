@@ -16,7 +16,8 @@ enum class Stage { create_runtime, poststop };
 struct Arguments {
     std::string config = "/etc/bulkhead/bulkhead.json";
     std::string state_dir = "/run/bulkhead";
-    std::optional<Stage> stage; // nullopt: the state on stdin tells
+    std::optional<Stage> stage;      // nullopt: the state on stdin tells
+    bool started_by_runtime = false; // this process is a hook, and younger than the container's
 };
 
 // [--config FILE] [--state-dir DIR] [createRuntime|prestart|poststop]. Anything else is an error in the registration of

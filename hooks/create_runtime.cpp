@@ -16,6 +16,7 @@
 
 #include <cerrno>
 #include <optional>
+#include <unistd.h>
 
 namespace bulkhead::hook {
 
@@ -26,7 +27,21 @@ using ledger::Owner;
 using ledger::SegmentRecords;
 using resources::Container;
 
-Result<sys::Process> open_process(const oci::State& state) {
+// Runtimes start the hook after the container's process. One that is younger has the number of a container's process
+// that died since, along with the runtime that would have kept it.
+Result<void> require_older_than_hook(const sys::Process& process) {
+    TRY_ASSIGN(const auto hook, sys::Process::open(::getpid()));
+    const auto number = std::to_string(process.identity().pid);
+    if (process.identity() == hook.identity()) {
+        return fail(Code::malformed_input,
+                    "process " + number + " of the state is the hook's own, not the container's");
+    }
+    return process.identity().start_time > hook.identity().start_time
+               ? fail(Code::system, "process " + number + " of the container is gone, and another one has its number")
+               : Result<void>{};
+}
+
+Result<sys::Process> open_process(const oci::State& state, const Arguments& arguments) {
     if (!state.pid || *state.pid <= 1) {
         return fail(Code::malformed_input, "the state names no process (pid is missing, 0 or 1); register the hook for "
                                            "createRuntime and poststop alone, and without a stage if it is for both");
@@ -35,6 +50,13 @@ Result<sys::Process> open_process(const oci::State& state) {
     const bool gone = process ? process->dead() : process.error().number == ENOENT || process.error().number == ESRCH;
     if (gone) {
         return fail(Code::system, "process " + std::to_string(*state.pid) + " of the container is gone");
+    }
+    if (process && process->is_thread()) {
+        return fail(Code::malformed_input,
+                    "process " + std::to_string(*state.pid) + " of the state is a thread of one");
+    }
+    if (process && arguments.started_by_runtime) {
+        TRY(require_older_than_hook(*process));
     }
     return process;
 }
@@ -213,7 +235,7 @@ Result<void> take_over_guarded(const oci::State& state, const Arguments& argumen
     if (!receipt || receipt->phase != ledger::Phase::prepared) {
         return {};
     }
-    TRY_ASSIGN(const auto process, open_process(state));
+    TRY_ASSIGN(const auto process, open_process(state, arguments));
     DiskRecords disks(ledger::disk_directory, arguments.state_dir);
     SegmentRecords segments(arguments.state_dir);
     TRY(ledger::release(*receipt, disks, segments));
@@ -234,7 +256,7 @@ Result<void> create_runtime(const oci::State& state, const Arguments& arguments,
     if (!order) {
         return take_over_guarded(state, arguments);
     }
-    TRY_ASSIGN(const auto process, open_process(state));
+    TRY_ASSIGN(const auto process, open_process(state, arguments));
     TRY_ASSIGN(const auto store, ledger::Store::open_or_make(arguments.state_dir));
     TRY_ASSIGN(const auto entry, store.entry(state.id, state.bundle));
     TRY_ASSIGN(const auto boot_id, sys::boot_id());

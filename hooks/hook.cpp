@@ -162,7 +162,10 @@ int run(std::span<char*> arguments) {
     if (ready) {
         ready = drop_privileges();
     }
-    const auto parsed = parse_arguments(arguments);
+    auto parsed = parse_arguments(arguments);
+    if (parsed) {
+        parsed->started_by_runtime = true;
+    }
     Report report(parsed ? parsed->state_dir : Arguments{}.state_dir);
     try {
         return run_with_arguments(parsed, ready, report);

@@ -46,6 +46,7 @@ struct Stat {
     char state = 0;
     std::uint64_t threads = 0;
     std::uint64_t start_time = 0;
+    bool thread = false;
 };
 
 void skip_fields(std::string_view& text, int count) {
@@ -67,7 +68,9 @@ Result<Stat> parse_stat(std::string_view text) {
     TRY_ASSIGN(const auto threads, parse_unsigned(text.substr(0, text.find(' '))));
     skip_fields(text, 2);
     TRY_ASSIGN(const auto start_time, parse_unsigned(text.substr(0, text.find(' '))));
-    return Stat{.state = state, .threads = threads, .start_time = start_time};
+    skip_fields(text, 16); // exit_signal is the 38th: none of a thread's, whose end is told to nobody
+    const bool thread = text.substr(0, text.find(' ')) == "-1";
+    return Stat{.state = state, .threads = threads, .start_time = start_time, .thread = thread};
 }
 
 // The outside id of inside id 0 in the text of a uid_map or gid_map; the overflow id where it is not mapped.
@@ -112,6 +115,7 @@ Result<Process> Process::open(pid_t pid) {
     const bool ended = stat.state == 'Z' || stat.state == 'X';
     process.dead_ = ended && stat.threads <= 1;
     process.main_thread_ended_ = ended && !process.dead_;
+    process.thread_ = stat.thread;
     return process;
 }
 

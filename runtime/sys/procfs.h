@@ -35,6 +35,9 @@ public:
     // It looks like a zombie, and other threads of it run: pthread_exit(3), or it is being killed at this moment.
     [[nodiscard]] bool main_thread_ended() const { return main_thread_ended_; }
 
+    // The number is that of a thread other than the first, which has a /proc/PID as well.
+    [[nodiscard]] bool is_thread() const { return thread_; }
+
     // O_PATH descriptor of its root directory, in its mount namespace.
     [[nodiscard]] Result<UniqueFd> root() const;
     [[nodiscard]] Result<UniqueFd> mount_namespace() const;
@@ -71,6 +74,7 @@ private:
     ProcessIdentity identity_;
     bool dead_ = false;
     bool main_thread_ended_ = false;
+    bool thread_ = false;
 };
 
 // The numbers of all processes that /proc shows, in no order.

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -273,4 +274,10 @@ TEST_CASE("filters are counted") {
     REQUIRE(idle.ready());
     CHECK(Process::open(idle.pid())->seccomp_filters().value() ==
           Process::open(::getpid())->seccomp_filters().value() + 1);
+}
+
+TEST_CASE("the number of a thread is told from that of a process") {
+    CHECK(!Process::open(::getpid())->is_thread());
+    std::thread thread([] { CHECK(Process::open(::gettid())->is_thread()); });
+    thread.join();
 }

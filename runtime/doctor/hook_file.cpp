@@ -96,9 +96,10 @@ Result<HookCondition> read_condition(const JsonObject& object) {
         TRY_ASSIGN(const auto patterns, annotations->object());
         for (const auto& member : patterns.members()) {
             TRY_ASSIGN(auto value, patterns.value_of(member).string());
-            TRY(check_pattern(member.key));
+            const std::string key(member.key);
+            TRY(check_pattern(key));
             TRY(check_pattern(value));
-            condition.annotations.emplace_back(member.key, std::move(value));
+            condition.annotations.emplace_back(key, std::move(value));
         }
     }
     return condition;

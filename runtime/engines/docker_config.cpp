@@ -19,7 +19,7 @@ std::string string_of(const JsonObject& object, std::string_view key) {
     return text ? *text : "";
 }
 
-void add(EngineConfig& config, const std::string& name, const JsonValue& value, const std::string& file) {
+void add(EngineConfig& config, std::string_view name, const JsonValue& value, const std::string& file) {
     const auto object = value.object();
     if (!object) {
         config.problems.push_back({.file = file, .reason = object.error().what});

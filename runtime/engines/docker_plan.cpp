@@ -82,7 +82,7 @@ std::vector<std::string> keys_at(const oci::JsonObject& object, std::string_view
     const auto below = value ? value->object() : std::unexpected(Error());
     if (below) {
         for (const auto& member : below->members()) {
-            keys.push_back(member.key);
+            keys.emplace_back(member.key);
         }
     }
     return keys;

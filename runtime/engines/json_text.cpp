@@ -86,7 +86,7 @@ Result<Object> object_in(std::string_view text, std::string_view object_text) {
         text.find_last_of('}', static_cast<std::size_t>(object_text.data() - text.data()) + object_text.size() - 1) + 1;
     for (const auto& [key, value] : parsed.members()) {
         const auto at = static_cast<std::size_t>(value.data() - text.data());
-        object.members.push_back({.key = key, .value = at, .end = at + value.size()});
+        object.members.push_back({.key = std::string(key), .value = at, .end = at + value.size()});
     }
     std::ranges::sort(object.members, {}, &Member::value);
     auto behind = object.begin;

@@ -187,7 +187,7 @@ Result<void> read_asked(const JsonObject& object, Receipt& receipt) {
     TRY_ASSIGN(const auto keys, asked->object());
     for (const auto& member : keys.members()) {
         TRY_ASSIGN(auto value, keys.value_of(member).string());
-        receipt.asked.push_back({.key = member.key, .value = std::move(value)});
+        receipt.asked.push_back({.key = std::string(member.key), .value = std::move(value)});
     }
     return {};
 }

@@ -42,6 +42,8 @@ std::size_t find(Set set, std::string_view text) {
     return at;
 }
 
+using DecodedKeys = std::vector<std::unique_ptr<const std::string>>;
+
 std::unexpected<Error> malformed_at(std::string_view name, std::string_view what) {
     return fail(Code::malformed_input, (name.empty() ? "JSON" : std::string(name)).append(" ").append(what));
 }
@@ -171,21 +173,29 @@ std::string joined(std::string_view parent, std::string_view key) {
     return name.append(parent.empty() ? "" : ".").append(key);
 }
 
-// One `"key": value` of the object `name`.
-Result<JsonObject::Member> take_member(Scanner& scanner, std::string_view name) {
+// A key between its quotes; what has escapes is decoded into `decoded`.
+Result<std::string_view> take_key(Scanner& scanner, std::string_view name, DecodedKeys& decoded) {
     const auto key = scanner.take_string();
     scanner.skip_white_space();
     if (!key || !scanner.take(':')) {
         return malformed_at(name, "is malformed or cut off");
     }
-    // A name for messages costs more than the key.
-    TRY_ASSIGN(auto decoded, is_plain(*key) ? decode_string(*key, "") : decode_string(*key, joined(name, "KEY")));
+    if (is_plain(*key)) {
+        return key->substr(1, key->size() - 2);
+    }
+    TRY_ASSIGN(auto string, decode_string(*key, joined(name, "KEY")));
+    return *decoded.emplace_back(std::make_unique<const std::string>(std::move(string)));
+}
+
+// One `"key": value` of the object `name`.
+Result<JsonObject::Member> take_member(Scanner& scanner, std::string_view name, DecodedKeys& decoded) {
+    TRY_ASSIGN(const auto key, take_key(scanner, name, decoded));
     scanner.skip_white_space();
     const auto value = scanner.take_value();
     if (!value) {
-        return malformed_at(joined(name, decoded), "is malformed, cut off or nested too deeply");
+        return malformed_at(joined(name, key), "is malformed, cut off or nested too deeply");
     }
-    return JsonObject::Member{.key = std::move(decoded), .value = *value};
+    return JsonObject::Member{.key = key, .value = *value};
 }
 
 // Calls `take_one` for each element between the brackets, commas in between.
@@ -250,8 +260,8 @@ Result<JsonObject> JsonObject::parse(std::string_view text, std::string_view nam
     object.name_ = name;
     object.members_.reserve(8); // as many as most have
     TRY(walk(text, '{', '}', name, [&](Scanner& scanner) -> Result<void> {
-        TRY_ASSIGN(auto member, take_member(scanner, name));
-        object.members_.push_back(std::move(member));
+        TRY_ASSIGN(const auto member, take_member(scanner, name, object.decoded_));
+        object.members_.push_back(member);
         return {};
     }));
     std::ranges::sort(object.members_, {}, &Member::key);

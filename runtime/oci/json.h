@@ -11,6 +11,7 @@
 #include "runtime/base/error.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,7 +58,7 @@ public:
     [[nodiscard]] Result<std::string> required_string(std::string_view key) const;
 
     struct Member {
-        std::string key;
+        std::string_view key; // the text's own bytes too, but for one with escapes
         std::string_view value;
     };
     [[nodiscard]] const std::vector<Member>& members() const { return members_; }
@@ -65,7 +66,8 @@ public:
 
 private:
     std::string name_;
-    std::vector<Member> members_; // sorted by key
+    std::vector<Member> members_;                             // sorted by key
+    std::vector<std::unique_ptr<const std::string>> decoded_; // keys that had escapes
 };
 
 } // namespace bulkhead::oci

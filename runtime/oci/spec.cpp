@@ -41,7 +41,7 @@ Result<std::vector<Annotation>> read_annotations(const JsonObject& config) {
     for (const auto& member : object.members()) {
         if (member.key.starts_with(our_prefix) || is_engine_key(member.key)) {
             TRY_ASSIGN(auto text, object.value_of(member).string());
-            annotations.push_back({.key = member.key, .value = std::move(text)});
+            annotations.push_back({.key = std::string(member.key), .value = std::move(text)});
         }
     }
     return annotations;

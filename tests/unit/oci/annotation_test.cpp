@@ -75,7 +75,7 @@ TEST_CASE("the hooks.d file's pattern matches our keys, typos included, and noth
     const auto patterns = hooks.when.find("annotations")->object().value();
     REQUIRE(patterns.members().size() == 1);
     CHECK(patterns.value_of(patterns.members()[0]).string().value() == ".*");
-    const std::regex pattern(patterns.members()[0].key, std::regex::extended);
+    const std::regex pattern(std::string(patterns.members()[0].key), std::regex::extended);
     const auto matches = [&](const std::string& key) { return std::regex_search(key, pattern); };
     const std::string prefix(oci::our_prefix);
     for (const auto& info : annotation_keys) {

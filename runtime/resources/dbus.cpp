@@ -4,8 +4,6 @@
 #include "runtime/sys/local_stream.h"
 
 #include <bit>
-#include <cstring>
-#include <optional>
 
 namespace bulkhead::resources {
 
@@ -71,7 +69,7 @@ public:
         align(4);
         std::uint32_t value = 0;
         const auto four = take(sizeof value);
-        std::memcpy(&value, four.data(), four.size());
+        four.copy(reinterpret_cast<char*>(&value), four.size());
         return value;
     }
     std::string_view string() { return ended_by_nul(uint32()); }

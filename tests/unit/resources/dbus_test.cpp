@@ -4,7 +4,9 @@
 #include "support/fake_bus.h"
 
 #include <bit>
+#include <chrono>
 #include <doctest/doctest.h>
+#include <string>
 #include <vector>
 
 using namespace bulkhead;
@@ -85,6 +87,7 @@ TEST_CASE("what is no message is refused, wherever it is cut or wrong") {
         changed(0, 'X'),                // byte order
         changed(7, '\1'),               // a body of 16 MiB
         changed(15, '\1'),              // so long a header
+        changed(12, '\4'),              // one that ends before a number
         changed(16 + 2, 'v'),           // a field of another type
         changed(16 + 12, '\x7f'),       // one that is longer than the header
         changed(good.size() - 28, 'y'), // a string in the body that is longer than that

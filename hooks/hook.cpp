@@ -83,6 +83,11 @@ int poststop_failed(const Report& report, const Error& error) {
     return 0;
 }
 
+// Where the state does not tell the stage yet, or cannot, the command line may.
+int refused(const Arguments& arguments, const Error& error, const Report& report) {
+    return arguments.stage == Stage::poststop ? poststop_failed(report, error) : report.failure(error);
+}
+
 int run_poststop(const oci::State& state, const Arguments& arguments, const Report& report) {
     const auto done = poststop(state, arguments);
     return done ? 0 : poststop_failed(report, done.error());
@@ -101,8 +106,7 @@ int run_with_input(const Arguments& arguments, const Input& input, Report& repor
     // Not before, for the budget of those that have nothing to do: it takes 60 us. What came by stdin was searched for
     // a word until here, and the node config is the operator's.
     if (const auto walled = put_up_filter(); !walled) {
-        return arguments.stage == Stage::poststop ? poststop_failed(report, walled.error())
-                                                  : report.failure(walled.error());
+        return refused(arguments, walled.error(), report);
     }
     const auto state =
         input.too_long ? fail(Code::malformed_input, "the state is larger than 1 MiB") : oci::parse_state(input.text);
@@ -111,8 +115,7 @@ int run_with_input(const Arguments& arguments, const Input& input, Report& repor
         if (!input.names_us && (arguments.stage == Stage::poststop || !may_concern_us(node))) {
             return 0; // what is not about us must not fail on us
         }
-        return arguments.stage == Stage::poststop ? poststop_failed(report, stage.error())
-                                                  : report.failure(stage.error());
+        return refused(arguments, stage.error(), report);
     }
     report.about(state->id, *stage);
     if (*stage == Stage::poststop) {
@@ -138,8 +141,7 @@ int run_with_arguments(const Result<Arguments>& parsed, const Result<void>& read
         return wrong_arguments(parsed.error(), input, report);
     }
     if (!ready || !input) {
-        const auto& error = ready ? input.error() : ready.error();
-        return parsed->stage == Stage::poststop ? poststop_failed(report, error) : report.failure(error);
+        return refused(*parsed, ready ? input.error() : ready.error(), report);
     }
     return run_with_input(*parsed, *input, report);
 }

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace bulkhead::sys {
 
@@ -18,9 +19,9 @@ public:
     [[nodiscard]] static Result<LocalStream> connect(const std::string& path, std::chrono::milliseconds deadline);
 
     [[nodiscard]] Result<void> send(std::string_view bytes) const;
-    // What is there, of `most` bytes at most: at least one.
+    // What is there, of `most` bytes at most: at least one. ECONNRESET: the other side has closed it.
     [[nodiscard]] Result<std::string> receive_some(std::size_t most) const;
-    // Exactly so many.
+    // Exactly so many; the same where it closes before.
     [[nodiscard]] Result<std::string> receive(std::size_t size) const;
 
 private:

@@ -15,7 +15,7 @@
 //                     ROOT/dev/shm. Answers its number
 //   kill              it dies
 //   stop              the same, and its cgroups are gone
-//   quotas            "ID BYTES INODES USED" of each project that has a limit, or inodes: hard limits in KiB and inodes
+//   quotas            "ID KIB INODES USED" of each project that has a limit, or inodes: hard limits, and inodes in use
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
@@ -36,6 +36,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace {

@@ -10,6 +10,7 @@
 #   fresh_node                  as after a boot, with a fresh layer where there is a disk
 #   container_begin             that, and a process that is the container; its number is in $pid, states for the hook in
 #                               $work/creating and $work/stopped
+#   process_begin               another process is the container
 #   look_at_limits PID PREFIX   what is in force for PID, into $in_force; PREFIX is where its root is for itself
 #   calls_in FILE               of strace, into $calls, each as "NAME N [written]": its N-th call of that name
 #   tell_whole                  says what $whole has
@@ -121,10 +122,14 @@ fresh_node() {
 
 container_begin() {
     fresh_node
+    process_begin
+    write_state stopped 0
+}
+
+process_begin() {
     ask start "$root" "${cgroups[@]}"
     pid=${answer%$'\n'}
     write_state creating "$pid"
-    write_state stopped 0
 }
 
 write_state() { # STATUS PID

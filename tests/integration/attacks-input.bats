@@ -36,10 +36,7 @@ is_put_up() {
     within_seconds 5
     expect_eq '0 ' "$status $output"
     expect_walls
-    victim_end
-    run bulkhead gc
-    expect_empty "$(leftovers)"
-    cp "$work/config.json" "$bundle/config.json"
+    expect_clean
     rm -rf "$bundle"
     victim_start
     hook_state creating "$victim" >"$work/stdin"

@@ -3,7 +3,7 @@
 # runtime: none
 #
 # createRuntime, poststop, the shim's create and gc of one id, all at once and again and again, while the container lives and
-# while it dies: no receipt is torn, one of them has it, and nothing is left.
+# while it dies: no receipt is torn, one of them has it, and nothing is left. Each for ATTACK_SECONDS (default 6).
 # shellcheck disable=SC2016 # other shells'
 load helpers
 load attacks
@@ -91,6 +91,7 @@ prepare_victim() {
 expect_nothing_wrong() { # LEAST NUMBER OF ANSWERS
     finish
     expect_empty "$(sort "$work/wrong" 2>/dev/null | uniq -c | head -n 20)"
+    [[ -s $work/looks ]] || complain "no receipt was looked at"
     sort "$work/answers" | uniq -c | sed 's/^ */# /' >&3
     (($(wc -l <"$work/answers") >= $1))
 }

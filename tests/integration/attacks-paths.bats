@@ -83,6 +83,7 @@ swapped_at_each() { # HOW
         swapped_at "$1" $call
     done
     echo "# $1 at ${#calls[@]} calls, $refused refused" >&3
+    ((refused > 0)) || complain "no swap was seen by the hook: was there any?"
 }
 
 @test "/dev/shm becomes a symlink out of the container" { swapped_at_each shm-symlink; }

@@ -119,7 +119,7 @@ receipt_edit() { # FILTER
     receipt_edit ".pid = $!" # with the start time of the container
     fixture_kill "$pid"
     victim=''
-    run bulkhead gc
+    collect
     expect_match '^0 released containers/c1/' "$status $output"
     expect_empty "$(leftovers)"
     kill -0 "${others[0]}"
@@ -134,7 +134,7 @@ receipt_edit() { # FILTER
         expect_walls
         receipt_edit "$edit"
         victim_end
-        run bulkhead gc
+        collect
         expect_match '^0 released containers/c1/' "$status $output" "of $edit"
         expect_empty "$(leftovers)" "left of $edit"
         rm -rf "$bundle"
@@ -143,7 +143,7 @@ receipt_edit() { # FILTER
         victim_start
         create
         receipt_edit "$edit" || sed -i 's/"startTime": [0-9]*/"startTime": 1e999/' "$(receipts)"
-        run bulkhead gc
+        collect
         expect_match '^1 failed containers/c1/.*receipt .*; remove it when its container is gone' "$status $output" "of $edit"
         expect_walls
         rm "$(receipts)"
@@ -163,7 +163,7 @@ receipt_edit() { # FILTER
         find "$state_dir" -exec touch --no-dereference --date="$time" {} +
         create # the second run changes nothing
         expect_eq '0 ' "$status $output"
-        run bulkhead gc
+        collect
         expect_eq '0 ' "$status $output"
         expect_walls
         run bulkhead list
@@ -183,7 +183,7 @@ receipt_edit() { # FILTER
     victim_process unshare --fork --kill-child --time --boottime 864000 --monotonic 864000
     create
     expect_walls
-    run bulkhead gc
+    collect
     expect_eq '0 ' "$status $output"
     expect_walls
     expect_clean

@@ -59,7 +59,7 @@ refused_under() { # CODE REGEX COMMAND...
     create
     expect_walls
     victim_end
-    run prlimit --fsize=0 -- "$BULKHEAD" --config "$config" --state-dir "$state_dir" gc
+    collect prlimit --fsize=0 --
     expect_match '^0 released containers/c1/' "$status $output"
     expect_empty "$(leftovers)"
 }
@@ -254,7 +254,7 @@ expect_stdin_refused() { # CODE REGEX REDIRECTION
     local umask
     for umask in 0777 0; do
         works_under bash -c "umask $umask"' && exec "$@"' bash
-        expect_eq '' "$(find "$state_dir" -perm /022 2>/dev/null)" "writable by others with umask $umask"
+        expect_empty "$(find "$state_dir" -perm /022 2>/dev/null)" "writable by others with umask $umask"
         rm -rf "$state_dir"
     done
     works_under bash -c 'mkdir "$1" && cd "$1" && rmdir "$1" && shift && exec "$@"' bash "$work/gone"
@@ -288,7 +288,7 @@ expect_stdin_refused() { # CODE REGEX REDIRECTION
         victim_start
         create
         victim_end
-        run bash -c '"$@" '"$redirection" bash "$BULKHEAD" --config "$config" --state-dir "$state_dir" gc
+        collect bash -c '"$@" '"$redirection" bash
         expect_eq 1 "$status" "exit status with $redirection and $output"
         expect_empty "$(leftovers)"
         rm -rf "$bundle"

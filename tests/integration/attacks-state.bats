@@ -89,7 +89,7 @@ until_there_is_room() { # OPTION FIRST LEAST
     mount -o remount,ro "$work/run"
     stop
     expect_eq '0 ' "$status $output"
-    run bulkhead gc
+    collect
     expect_match '^1 kept containers/c1/.*Read-only file system' "$status $output"
     mount -o remount,rw "$work/run"
     expect_clean
@@ -146,7 +146,7 @@ in_the_way() { # PATH CODE REGEX KIND...
         expect_eq 'size=65536k max ' "$(victim_has)" "walls with $kind"
         stop
         expect_eq '0 ' "$status $output" "poststop with $kind"
-        run timeout 20 "$BULKHEAD" --config "$config" --state-dir "$state_dir" gc
+        collect
         expect_eq 1 "$status" "gc with $kind and $output"
         expect_untouched "$kind"
         chattr -i "$place" 2>/dev/null || true
@@ -165,7 +165,6 @@ in_the_way() { # PATH CODE REGEX KIND...
 }
 
 @test "the state directory and what is in it: no directories" {
-    local kind
     in_the_way '' 71 "open $state_dir: Not a directory\$" symlink dangling fifo file socket zero
     in_the_way containers 71 "$state_dir: open containers: Not a directory\$" symlink dangling fifo file socket zero
     in_the_way containers/c1 71 "$state_dir/containers: open c1: Not a directory\$" symlink dangling fifo file socket zero
@@ -214,13 +213,13 @@ in_the_way() { # PATH CODE REGEX KIND...
         create
         expect_match '^7[01] bulkhead: c1: receipt.*/containers/c1' "$status $output" "with $kind"
         expect_walls
-        run timeout 20 "$BULKHEAD" --config "$config" --state-dir "$state_dir" gc
+        collect
         expect_match '^1 failed containers/c1/' "$status $output" "with $kind"
         expect_walls
         victim_end
         stop
         expect_eq '0 ' "$status $output" "poststop with $kind"
-        run timeout 20 "$BULKHEAD" --config "$config" --state-dir "$state_dir" gc
+        collect
         expect_match '^1 failed containers/c1/' "$status $output" "with $kind"
         expect_untouched "$kind"
         rm -rf "$place"
@@ -240,7 +239,7 @@ in_the_way() { # PATH CODE REGEX KIND...
     stop
     expect_eq '0 ' "$status $output"
     expect_eq "$place" "$(receipts)"
-    run bulkhead gc
+    collect
     expect_match '^1 kept containers/c1/.*Operation not permitted' "$status $output"
     chattr -i "$place"
     expect_clean
@@ -283,7 +282,7 @@ in_the_way() { # PATH CODE REGEX KIND...
         expect_walls
         put "$kind" "$members/terms.json"
         put "$kind" "$members/not-a-member"
-        run bulkhead gc
+        collect
         expect_eq '0 ' "$status $output" "gc beside it with $kind"
         expect_walls
         expect_clean
@@ -294,7 +293,7 @@ in_the_way() { # PATH CODE REGEX KIND...
     create
     mkdir "$members/not-a-member"
     victim_end
-    run bulkhead gc
+    collect
     expect_match '^1 kept .*unlink not-a-member: Is a directory' "$status $output"
     rmdir "$members/not-a-member"
     expect_clean

@@ -13,6 +13,7 @@
 #   create [COMMAND...]         createRuntime of it, run by COMMAND (prlimit, env, ...); leaves $status and $output. In at
 #                               most 20 s
 #   stop [COMMAND...]           poststop of it
+#   collect [COMMAND...]        gc
 #   expect_walls                it has what it asks for
 #   expect_no_walls             it has nothing of that, and there is no receipt
 #   expect_refused_with CODE REGEX   createRuntime said so, and has left nothing
@@ -92,6 +93,11 @@ stop() { # [COMMAND...]
     hook_with poststop "$@"
 }
 
+collect() { # [COMMAND...]
+    run timeout --signal=KILL 20 "$@" "$BULKHEAD" --config "$config" --state-dir "$state_dir" gc
+    [[ $status != 137 ]] || complain "gc hangs, or was killed" "$output"
+}
+
 # In the background, stopped when it comes to the N-th call of that name.
 create_until() { # CALL N
     hook_state creating "$victim" >"$work/stdin"
@@ -142,7 +148,7 @@ leftovers() {
 
 expect_clean() {
     victim_end
-    run bulkhead gc
+    collect
     expect_eq 0 "$status" "gc, with $output"
     expect_empty "$(leftovers)" "left over"
 }

@@ -6,28 +6,15 @@
 # it refuses is tests/unit/hooks/filter_test.cpp's; that nothing needed is missing all the other suites show, as what is
 # not on the list ends the hook with 70.
 load helpers
+load attacks
+
+setup() { attack_setup; }
+teardown() { attack_teardown; }
 
 list=$checkout/hooks/system_calls.h
 
 without_sanitizers() {
     [[ $BULKHEAD_HOOK != */asan-ubsan/* ]] || skip_because "the sanitizers make calls of their own: there is no filter"
-}
-
-# A process with a root and a /dev/shm, in the place of a container's.
-container_of_a_kind() {
-    bundle_new
-    bundle_annotate io.bulkhead.shm-size 16Mi
-    mkdir "$bundle/rootfs/dev/shm"
-    # shellcheck disable=SC2016 # the other shell's
-    unshare --mount --propagation private bash -c 'mount -t tmpfs -o size=64m shm "$1/rootfs/dev/shm"; : >"$1/ready"
-        exec sleep 1000 3>&-' bash "$bundle" </dev/null &
-    process=$!
-    wait_until 5 test -e "$bundle/ready"
-}
-
-teardown() {
-    [[ -z ${process:-} ]] || kill -KILL "$process" 2>/dev/null || true
-    harness_teardown
 }
 
 # The names of the calls that strace wrote into a file.
@@ -36,8 +23,8 @@ names_in() { sed -n 's/^\([a-z0-9_]*\)(.*/\1/p' "$1"; }
 @test "it is put up before anything is opened, and after the capabilities are given up" {
     without_sanitizers
     [[ $BULKHEAD_HOOK != */coverage/* ]] || skip_because "what counts there opens a file of its own"
-    container_of_a_kind
-    hook_state created "$process" >"$work/created"
+    victim_start
+    hook_state created "$victim" >"$work/created"
     strace --quiet=all --output="$work/calls" "$BULKHEAD_HOOK" --config "$config" --state-dir "$state_dir" \
         <"$work/created"
     # With PR_SET_NO_NEW_PRIVS, the state, and the handler of what is refused between.
@@ -45,13 +32,13 @@ names_in() { sed -n 's/^\([a-z0-9_]*\)(.*/\1/p' "$1"; }
         "$(names_in "$work/calls" | sed -n '/^capset$/,/^seccomp$/p' | paste --serial --delimiters=' ')"
     expect_empty "$(names_in "$work/calls" | sed '/^seccomp$/,$d' | grep '^open')"
     expect_eq 1 "$(names_in "$work/calls" | grep -cx seccomp)"
-    expect_eq "$((16 << 20))" "$(tmpfs_size "/proc/$process/root$bundle/rootfs/dev/shm")"
+    expect_walls
 }
 
 @test "it is in force when config.json is opened" {
     without_sanitizers
-    container_of_a_kind
-    hook_state created "$process" >"$work/created"
+    victim_start
+    hook_state created "$victim" >"$work/created"
     # It stops there; strace does not let go of it before it goes on.
     strace --quiet=all --output="$work/calls" --trace-path="$bundle/config.json" --inject=openat,openat2:signal=STOP:when=1 \
         "$BULKHEAD_HOOK" --config "$config" --state-dir "$state_dir" <"$work/created" 3>&- &

@@ -1,9 +1,9 @@
 # shellcheck shell=bash disable=SC2034 # benches read what is set here
 # SPDX-License-Identifier: Apache-2.0
 #
-# What the benches share that measure the hook by itself. All that is written is in memory, in mounts of their own.
+# What the benches of the hook and the shim share. All that is written is in memory, in mounts of their own.
 #
-#   bench_places                 $work, and empty directories of the node's config and state
+#   bench_places                 $work, with the hook in it, and all of $places empty
 #   bench_container KEY=VALUE... a container c1 of runc, $container_pid, that waits for its hook, with annotations
 #                                io.bulkhead.KEY; and what a runtime would hand to the hook: $work/creating,
 #                                $work/stopped, and $work/silent, without annotations
@@ -14,10 +14,11 @@ checkout=$(dirname "$(dirname "$(dirname "$(realpath "${BASH_SOURCE[0]}")")")")
 built=$checkout/build/release
 work=/run/bench
 hook=$work/bin/bulkhead-hook
+places=(/etc/bulkhead /run/bulkhead /var/lib/bulkhead "$work") # of the node's config and state
 
 bench_places() {
     local place
-    for place in /etc/bulkhead /run/bulkhead /var/lib/bulkhead "$work"; do
+    for place in "${places[@]}"; do
         mkdir -p "$place"
         mount -t tmpfs -o mode=755 tmpfs "$place"
     done

@@ -18,6 +18,7 @@ enum class Field : std::uint8_t {
     path = 1,
     interface = 2,
     member = 3,
+    error_name = 4,
     reply_serial = 5,
     destination = 6,
     signature = 8
@@ -98,32 +99,40 @@ private:
 struct Message {
     Kind kind = Kind::call;
     std::uint32_t reply_serial = 0;
-    std::string text; // the body's first value, if that is a string
+    std::string error;     // its name
+    std::string signature; // of the body
+    std::string text;      // the body's first value, if that is a string
 };
 
 std::unexpected<Error> malformed() { return fail(Code::system, "the bus sent what is no D-Bus message"); }
 
+Result<void> read_field(Values& values, Message& message) {
+    values.align(8);
+    const auto field = static_cast<Field>(values.byte());
+    const auto type = values.signature();
+    if (type == "u") {
+        const auto number = values.uint32();
+        message.reply_serial = field == Field::reply_serial ? number : message.reply_serial;
+    } else if (type == "g") {
+        message.signature = values.signature();
+    } else if (type == "s" || type == "o") {
+        const auto text = values.string();
+        message.error = field == Field::error_name ? std::string(text) : message.error;
+    } else {
+        return malformed();
+    }
+    return {};
+}
+
 Result<Message> read_message(std::string_view fixed, std::string_view fields, std::string_view body) {
-    Message message{.kind = static_cast<Kind>(fixed[1]), .reply_serial = 0, .text = {}};
-    std::string_view signature;
+    Message message;
+    message.kind = static_cast<Kind>(fixed[1]);
     Values values(fields);
     while (values.more()) {
-        values.align(8);
-        const auto field = static_cast<Field>(values.byte());
-        const auto type = values.signature();
-        if (type == "u") {
-            const auto number = values.uint32();
-            message.reply_serial = field == Field::reply_serial ? number : message.reply_serial;
-        } else if (type == "g") {
-            signature = values.signature();
-        } else if (type == "s" || type == "o") {
-            static_cast<void>(values.string());
-        } else {
-            return malformed();
-        }
+        TRY(read_field(values, message));
     }
     Values content(body);
-    if (signature.starts_with("s")) {
+    if (message.signature.starts_with("s")) {
         message.text = content.string();
     }
     if (!values.ended_well() || !content.ended_well()) {
@@ -148,7 +157,7 @@ Result<Message> receive_message(const sys::LocalStream& bus) {
     return read_message(fixed, std::string_view(fields).substr(0, fields_size), body);
 }
 
-// Signals may come between.
+// Signals may come between. An error need not have words.
 Result<void> make_call(const sys::LocalStream& bus, const DbusCall& call, std::uint32_t serial) {
     TRY(bus.send(message(call, serial)));
     for (;;) {
@@ -156,7 +165,8 @@ Result<void> make_call(const sys::LocalStream& bus, const DbusCall& call, std::u
         if (answer.reply_serial != serial) {
             continue;
         }
-        return answer.kind == Kind::reply ? Result<void>{} : fail(Code::system, answer.text);
+        return answer.kind == Kind::reply ? Result<void>{}
+                                          : fail(Code::system, answer.text.empty() ? answer.error : answer.text);
     }
 }
 

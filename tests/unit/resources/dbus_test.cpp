@@ -56,12 +56,12 @@ TEST_CASE("a call: who logs in is root, and the message is as the specification 
     }
 }
 
-TEST_CASE("an error's words are the message; other messages are passed over") {
+TEST_CASE("an error's words, or its name, are the message; other messages are passed over") {
     FakeBus bus({.answer = FakeBus::message(4, 0, "a signal") + FakeBus::message(2, 1, "another's") +
                            FakeBus::message(3, 2, "Unit x.scope not found.")});
     CHECK(answer_to(bus) == "71 Unit x.scope not found.");
     FakeBus silent({.answer = FakeBus::message(3, 2, "")});
-    CHECK(answer_to(silent) == "71 ");
+    CHECK(answer_to(silent) == "71 org.example.Failed");
 }
 
 TEST_CASE("who is not let in, does not get an answer, or is hung up on") {

@@ -62,6 +62,9 @@ public:
         resources::DbusValues fields;
         fields.byte(5).signature("u").uint32(reply_serial);
         fields.align(8).byte(7).signature("s").string("org.freedesktop.DBus");
+        if (kind == 3) {
+            fields.align(8).byte(4).signature("s").string("org.example.Failed");
+        }
         if (!text.empty()) {
             fields.align(8).byte(8).signature("g").signature("s");
         }

@@ -118,10 +118,17 @@ Result<void> SegmentTarget::make(const sys::Process::Owner& owner) {
     return {};
 }
 
-Result<void> SegmentTarget::verify(BorrowedFd root, dev_t device) const {
+Result<void> SegmentTarget::verify(BorrowedFd root, const Container& container, BorrowedFd mount) const {
+    TRY_ASSIGN(const auto mounted, sys::place_of(mount));
     const auto directory = open_without_symlinks(root, path_);
     const auto place = directory ? sys::place_of(directory->borrow()) : std::unexpected(directory.error());
-    if (!place || !place->mount_root || place->device != device) {
+    bool there = place && place->mount_root && place->device == mounted.device;
+    if (there) {
+        // What came to lie on the place meanwhile is mounted upon as well: one that is shared makes ours so.
+        TRY_ASSIGN(const auto attached, sys::mount_of(mount, container.process));
+        there = !attached.shared;
+    }
+    if (!there) {
         return fail(Code::busy,
                     "/" + path_ + " was changed by somebody while the segment was mounted there; try again");
     }

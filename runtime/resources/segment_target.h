@@ -28,9 +28,9 @@ public:
     [[nodiscard]] bool complete() const { return missing_.empty(); }
     // The directory to mount on, once it is complete.
     [[nodiscard]] BorrowedFd directory() const { return directories_.back().borrow(); }
-    // Whether the path leads to the mounted file system `device` now; Code::busy where it leads elsewhere, as somebody
-    // moved a directory meanwhile.
-    [[nodiscard]] Result<void> verify(BorrowedFd root, dev_t device) const;
+    // Whether the path leads to `mount` now, and others do not see it; Code::busy where it leads elsewhere, as somebody
+    // moved a directory meanwhile, or mounted there what is shared.
+    [[nodiscard]] Result<void> verify(BorrowedFd root, const Container& container, BorrowedFd mount) const;
 
     // Removes what was made; what is mounted on it in the container's mount namespace goes along (rmdir(2), since Linux
     // 3.18).

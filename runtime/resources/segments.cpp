@@ -138,8 +138,7 @@ Result<void> Segments::apply(const Container& container, SegmentBook& book) {
     }
     TRY(in_context("segments", attach(container)));
     for (const auto& segment : segments_) {
-        TRY_ASSIGN(const auto place, sys::place_of(segment.mount.borrow()));
-        if (auto there = segment.target.verify(root_.borrow(), place.device); !there) {
+        if (auto there = segment.target.verify(root_.borrow(), container, segment.mount.borrow()); !there) {
             return std::unexpected(segment.plan.asked.explain(std::move(there).error()));
         }
     }

@@ -102,6 +102,21 @@ Result<UniqueFd> open_parent(BorrowedFd root, const Container& container) {
     return parent;
 }
 
+// What came to lie on the directory meanwhile is mounted upon as well: one that is shared makes ours so, and the host
+// or other containers see it.
+Result<void> attach(BorrowedFd mount, BorrowedFd directory, const Container& container) {
+    TRY_ASSIGN(const auto ns, container.process.mount_namespace());
+    TRY_ASSIGN(const auto visit, sys::MountNamespaceVisit::enter(ns.borrow()));
+    TRY(sys::attach_mount(mount, directory));
+    const auto attached = sys::mount_of(mount, container.process);
+    if (attached && !attached->shared) {
+        return {};
+    }
+    static_cast<void>(sys::detach_mount(mount)); // or it is gone already
+    return attached ? fail(Code::busy, "/dev/shm was changed by somebody while it was mounted; try again")
+                    : std::unexpected(attached.error());
+}
+
 // Of what is bound as a whole all is known; of a directory in it, which becomes a mount's root by being bound, whether
 // it is the host's.
 Result<void> foresee(const oci::Setting& size, const Container& here, BorrowedFd source) {
@@ -199,9 +214,7 @@ Result<void> Shm::put_up(const Container& container) {
     TRY_ASSIGN(
         const auto mount,
         sys::make_tmpfs({.size = record_.new_size, .mode = shm_mode, .owner = owner.user, .group = owner.group}));
-    TRY_ASSIGN(const auto ns, container.process.mount_namespace());
-    TRY_ASSIGN(const auto visit, sys::MountNamespaceVisit::enter(ns.borrow()));
-    return sys::attach_mount(mount.borrow(), target.borrow());
+    return attach(mount.borrow(), target.borrow(), container);
 }
 
 Result<void> Shm::undo() {

@@ -1,20 +1,28 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # runtime: none
-# matrix: a minute of it
+# matrix: three minutes of it
 #
-# Symlinks, renames and mounts that change places with what the hook has just looked at, deterministically: it is stopped
-# before each of its calls that has to do with a path of the container's, what the path leads to is swapped, and it goes on.
-# Whatever it does then, nothing outside of the container is resized, mounted on, made or written.
-# shellcheck disable=SC2016 # jq's variables
+# Symlinks and mounts that change places with what the hook has just looked at, deterministically: it is stopped before
+# each of its calls that has to do with a path of the container's, what the path leads to is swapped, and it goes on.
+# Whatever it does then, nothing outside of the container is resized, mounted on, made or written: not as the host sees
+# it, nor as the container's own mount namespace does, where mounts are made.
+#
+# Each has failed with guards taken out, one after the other. Some only with two: a symlink is caught by each of
+# RESOLVE_NO_SYMLINKS and RESOLVE_IN_ROOT (RESOLVE_BENEATH below a segment's place), both of which imply
+# RESOLVE_NO_MAGICLINKS; mnt-mount by the look for shared mounts and by the one for whose file system it is.
+# shellcheck disable=SC2016 # other shells' variables
 load helpers
 load attacks
 
+# Two things of the host's: a directory where the container's root lies as well, on one mount, so that no look at the
+# mount tells them apart; and a tmpfs, whose mounts are shared with the container's mount namespace.
 setup() {
     attack_setup
-    mkdir "$work/victim"
-    mount -t tmpfs -o size=1M,mode=755 outside "$work/victim" # what of the host's would be hit
-    mkdir "$work/victim/x"
+    propagation=unchanged
+    mkdir -m 755 "$work/victim" "$work/outside"
+    mount -t tmpfs -o size=1M,mode=755 shm "$work/outside"
+    mount --make-shared "$work/outside"
 }
 teardown() { attack_teardown; }
 
@@ -28,36 +36,54 @@ calls_with_paths() {
         /"\/proc\/[0-9]+"/ { seen = 1 }' "$work/calls"
 }
 
-# What an attacker with the container's root can do to a path at any moment.
+# Runs where the container's mounts are, in its root; $1 is the host's tmpfs.
+inside() { # SCRIPT
+    nsenter --target "$victim" --mount sh -ec 'bare() { ! mountpoint -q "$1" || umount -l "$1"; }; cd "$2"; eval "$3"' \
+        sh "$work/outside" "$bundle/rootfs" "$1"
+}
+
+# What an attacker with the container's root can do to a path at any moment, and some that the engine has to do for him.
+# Symlinks are relative: they come out in the container's own mount namespace, where the hook's mounts are made.
 swap() { # HOW
-    local root=$bundle/rootfs
     case $1 in
-    shm-symlink)
-        nsenter --target "$victim" --mount sh -c 'umount -l "$1/dev/shm" && rmdir "$1/dev/shm" && ln -s "$2" "$1/dev/shm"' sh "$root" "$work/victim"
-        ;;
-    shm-mount) nsenter --target "$victim" --mount mount --bind "$work/victim" "$root/dev/shm" ;;
-    dev-symlink)
-        nsenter --target "$victim" --mount sh -c 'umount -l "$1/dev/shm"; mv "$1/dev" "$1/old" && ln -s "$2" "$1/dev"' sh "$root" "$work/victim"
-        ;;
-    mnt-symlink) rm -rf --one-file-system "${root:?}/mnt" && ln -s "$work/victim" "$root/mnt" ;;
-    mnt-file) rm -rf --one-file-system "${root:?}/mnt" && : >"$root/mnt" ;;
-    place-symlink) rm -rf --one-file-system "$root/mnt/x" && ln -s "$work/victim" "$root/mnt/x" ;;
-    mnt-mount) nsenter --target "$victim" --mount mount --bind "$work/victim" "$root/mnt" ;;
-    esac 2>/dev/null || true
+    shm-symlink) inside 'umount -l dev/shm; rmdir dev/shm; ln -s ../../../../victim dev/shm' ;;
+    shm-mount) inside 'mount --bind "$1" dev/shm' ;;
+    dev-symlink) inside 'bare dev/shm; mv dev old; ln -s ../../../victim dev' ;;
+    made-symlink) inside 'bare dev/shm; rm -rf dev/shm; ln -s ../../../../victim dev/shm' ;;
+    made-mount) inside 'mkdir -p dev/shm; mount --bind "$1" dev/shm' ;;
+    mnt-symlink) inside 'mv mnt old; ln -s ../../../victim mnt' ;;
+    mnt-mount) inside 'mount --bind "$1" mnt' ;;
+    place-symlink) inside 'bare mnt/x; [ ! -e mnt/x ] || mv mnt/x old; ln -s ../../../../victim mnt/x' ;;
+    place-mount) inside 'mkdir -p mnt/x; mount --bind "$1" mnt/x' ;;
+    esac
+}
+
+# A container without /dev/shm gets one from the hook.
+take_shm_away() { inside 'umount dev/shm; rmdir dev/shm'; }
+
+mounts_of() { # PID: all but the container's and those of the state directory
+    awk -v root="$bundle/rootfs/" -v state="$state_dir/" 'index($5, root) != 1 && index($5, state) != 1 {
+        $1 = $2 = $3 = ""; print }' "/proc/$1/mountinfo" | sort
 }
 
 outside() {
-    findmnt --noheadings --output TARGET,SOURCE,OPTIONS --target "$work/victim"
-    grep -c "$work/victim" /proc/self/mountinfo
-    find "$work/victim" -printf '%p %y %m %U %G\n' | sort
+    echo "mounts of the host:" && mounts_of self
+    echo "mounts that the container sees:" && mounts_of "$victim"
+    find "$work/victim" "$work/outside" -printf '%p %y %m %U %G\n' | sort
     cat "$(cgroup_directory pids self)/pids.max" 2>/dev/null || true
     stat --file-system --format=%b /dev/shm
 }
 
-swapped_at() { # HOW CALL N
-    local tracer
-    rm -rf --one-file-system "$bundle"
+start() { # HOW
     victim_start
+    if [[ $1 == made-* ]]; then take_shm_away; fi
+}
+
+swapped_at() { # HOW CALL N
+    local tracer before
+    rm -rf --one-file-system "$bundle"
+    start "$1"
+    before=$(outside)
     create_until "$2" "$3"
     tracer=$!
     wait_until 10 is_stopped_or_over "$tracer"
@@ -70,13 +96,12 @@ swapped_at() { # HOW CALL N
 }
 
 swapped_at_each() { # HOW
-    local call calls before refused=0
-    victim_start
+    local call calls refused=0
+    start "$1"
     hook_state creating "$victim" >"$work/stdin"
     mapfile -t calls < <(calls_with_paths)
-    expect_walls
+    expect_eq '20 size=1024k' "$(victim_has | cut -d ' ' -f 2-)" "walls"
     expect_clean
-    before=$(outside)
     ((${#calls[@]} > 15))
     for call in "${calls[@]}"; do
         # shellcheck disable=SC2086 # a name and a number
@@ -89,7 +114,9 @@ swapped_at_each() { # HOW
 @test "/dev/shm becomes a symlink out of the container" { swapped_at_each shm-symlink; }
 @test "/dev/shm is covered by a tmpfs of the host's" { swapped_at_each shm-mount; }
 @test "/dev becomes a symlink" { swapped_at_each dev-symlink; }
+@test "a /dev/shm that the hook makes becomes a symlink" { swapped_at_each made-symlink; }
+@test "a /dev/shm that the hook makes is covered by a tmpfs of the host's" { swapped_at_each made-mount; }
 @test "the directory above a segment's place becomes a symlink" { swapped_at_each mnt-symlink; }
-@test "the directory above a segment's place becomes a file" { swapped_at_each mnt-file; }
-@test "a segment's place becomes a symlink" { swapped_at_each place-symlink; }
 @test "a tmpfs of the host's is mounted above a segment's place" { swapped_at_each mnt-mount; }
+@test "a segment's place becomes a symlink" { swapped_at_each place-symlink; }
+@test "a tmpfs of the host's is mounted on a segment's place" { swapped_at_each place-mount; }

@@ -22,6 +22,8 @@
 #   create_goes_on PID          until it is over; leaves $status, and what it said in $work/said
 #   victim_process [COMMAND...] another process of the same bundle, started by COMMAND
 #   fixture_kill PID            end a process of the test's, and wait until it is gone
+#
+# and may set $propagation, of the mounts of that process (unshare(1)); private if it does not.
 # shellcheck disable=SC2154,SC2034,SC2119,SC2120 # set in helpers.bash, used in suites
 
 attack_setup() {
@@ -56,7 +58,7 @@ victim_process() { # [COMMAND...]
     mkdir -p "${cgroups[@]}"
     rm -f "$bundle/ready"
     # shellcheck disable=SC2016 # the other shell's
-    "$@" unshare --mount --propagation private bash -c '
+    "$@" unshare --mount --propagation "${propagation:-private}" bash -c '
         for cgroup in "${@:3}"; do echo $$ >"$cgroup/cgroup.procs"; done
         mount -t tmpfs -o size=64m shm "$1/dev/shm"; echo $$ >"$2.new"; mv "$2.new" "$2"; exec sleep 1000' \
         bash "$bundle/rootfs" "$bundle/ready" "${cgroups[@]}" </dev/null >/dev/null 2>&1 3>&- &

@@ -5,6 +5,7 @@
 #include "runtime/resources/segment_tmpfs.h"
 #include "runtime/sys/file.h"
 #include "runtime/sys/mount.h"
+#include "runtime/sys/namespace.h"
 #include "support/fake_container.h"
 #include "support/private_mounts.h"
 
@@ -190,6 +191,24 @@ TEST_CASE("undo takes off what was mounted on directories of the image (root, mo
               findings.expect(segments->undo(box.book).has_value(), "undo");
               findings.expect(!is_segment(box.there("/first")) && !is_segment(box.there("/moved/b")), "mounted still");
               findings.expect(box.book.members.empty(), "still a member");
+          }) == "");
+}
+
+TEST_CASE("a shared mount on the place between the look and the mount (root, mounts of its own)" * needs_mounts) {
+    CHECK(in_box([](Findings& findings, Box& box) {
+              const auto place = box.directory.path("root/a/b");
+              std::filesystem::create_directories(place);
+              auto segments = Segments::prepare({plan("/a/b")}, box.container->get());
+              {
+                  const auto ns = box.container->get().process.mount_namespace();
+                  const auto visit = sys::MountNamespaceVisit::enter(ns->borrow());
+                  findings.expect(::mount("over", place.c_str(), "tmpfs", 0, "") == 0, "mount");
+                  findings.expect(::mount(nullptr, place.c_str(), nullptr, MS_SHARED, nullptr) == 0, "shared");
+              }
+              const auto applied = segments->apply(box.container->get(), box.book);
+              findings.expect(!applied && applied.error().code == Code::busy, "applied");
+              findings.expect(segments->undo(box.book).has_value(), "undo");
+              findings.expect(!is_segment(box.there("/a/b")), "mounted still");
           }) == "");
 }
 

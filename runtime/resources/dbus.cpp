@@ -157,16 +157,18 @@ Result<Message> receive_message(const sys::LocalStream& bus) {
     return read_message(fixed, std::string_view(fields).substr(0, fields_size), body);
 }
 
-// Signals may come between. An error need not have words.
+// Signals may come between, from anybody whom the bus lets in: with any field, and without end. An error need not have
+// words.
 Result<void> make_call(const sys::LocalStream& bus, const DbusCall& call, std::uint32_t serial) {
     TRY(bus.send(message(call, serial)));
     for (;;) {
         TRY_ASSIGN(const auto answer, receive_message(bus));
-        if (answer.reply_serial != serial) {
-            continue;
+        const bool answers = answer.kind == Kind::reply || answer.kind == Kind::error;
+        if (answers && answer.reply_serial == serial) {
+            return answer.kind == Kind::reply ? Result<void>{}
+                                              : fail(Code::system, answer.text.empty() ? answer.error : answer.text);
         }
-        return answer.kind == Kind::reply ? Result<void>{}
-                                          : fail(Code::system, answer.text.empty() ? answer.error : answer.text);
+        TRY(bus.in_time());
     }
 }
 

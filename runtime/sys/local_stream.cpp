@@ -29,6 +29,10 @@ std::unexpected<Error> LocalStream::too_late() const {
     return fail(Code::busy, path_ + " did not answer within " + std::to_string(deadline_.count()) + " ms");
 }
 
+Result<void> LocalStream::in_time() const {
+    return std::chrono::steady_clock::now() < end_ ? Result<void>{} : too_late();
+}
+
 Result<LocalStream> LocalStream::connect(const std::string& path, std::chrono::milliseconds deadline) {
     LocalStream stream(path, deadline);
     TRY_ASSIGN(stream.socket_, make_socket());

@@ -23,6 +23,8 @@ public:
     [[nodiscard]] Result<std::string> receive_some(std::size_t most) const;
     // Exactly so many; the same where it closes before.
     [[nodiscard]] Result<std::string> receive(std::size_t size) const;
+    // Looked at by the others only where they wait: who reads in a loop what need not end asks each time.
+    [[nodiscard]] Result<void> in_time() const;
 
 private:
     LocalStream(std::string path, std::chrono::milliseconds deadline)

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/resources/dbus.h"
 
+#include "runtime/sys/call.h"
 #include "support/fake_bus.h"
 
 #include <bit>
 #include <chrono>
 #include <doctest/doctest.h>
 #include <string>
+#include <sys/syscall.h>
+#include <thread>
 #include <vector>
 
 using namespace bulkhead;
@@ -62,6 +65,26 @@ TEST_CASE("an error's words, or its name, are the message; other messages are pa
     CHECK(answer_to(bus) == "71 Unit x.scope not found.");
     FakeBus silent({.answer = FakeBus::message(3, 2, "")});
     CHECK(answer_to(silent) == "71 org.example.Failed");
+}
+
+TEST_CASE("only replies answer: anybody on the bus may send signals, with any field") {
+    FakeBus bus(
+        {.answer = FakeBus::message(4, 2, "refused") + FakeBus::message(1, 2, "refused") + FakeBus::message(2, 2, "")});
+    CHECK(answer_to(bus) == "");
+}
+
+TEST_CASE("the deadline holds while there is always something to read") {
+    std::string signals;
+    for (int i = 0; i < 300; ++i) { // of three reads each
+        signals += FakeBus::message(4, 0, "a signal");
+    }
+    FakeBus bus({.answer = signals + FakeBus::message(2, 2, "")});
+    sys::intercept([](long number) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(number == SYS_read ? 1 : 0));
+        return 0;
+    });
+    CHECK(answer_to(bus, std::chrono::milliseconds(200)) == "75 " + bus.path() + " did not answer within 200 ms");
+    sys::intercept(nullptr);
 }
 
 TEST_CASE("who is not let in, does not get an answer, or is hung up on") {

@@ -8,9 +8,10 @@
 # Whatever it does then, nothing outside of the container is resized, mounted on, made or written: not as the host sees
 # it, nor as the container's own mount namespace does, where mounts are made.
 #
-# Each has failed with guards taken out, one after the other. Some only with two: a symlink is caught by each of
-# RESOLVE_NO_SYMLINKS and RESOLVE_IN_ROOT (RESOLVE_BENEATH below a segment's place), both of which imply
-# RESOLVE_NO_MAGICLINKS; mnt-mount by the look for shared mounts and by the one for whose file system it is.
+# Each has failed with guards taken out. Some only with several: a symlink is caught by each of RESOLVE_NO_SYMLINKS and
+# RESOLVE_IN_ROOT, both of which imply RESOLVE_NO_MAGICLINKS; at a segment's place by RESOLVE_BENEATH too, and without
+# all of these still by the look afterwards; mnt-mount by the look for shared mounts and by the one for whose file system
+# it is. That the look afterwards finds a directory that was moved is for segments_test, as nothing outside is hit then.
 # shellcheck disable=SC2016 # other shells' variables
 load helpers
 load attacks

@@ -26,7 +26,7 @@ constexpr auto sets_of = [] {
         }
     };
     add("\"{}[]", quote_or_bracket);
-    add(",]} \t\n\r", end_of_scalar);
+    add(",]} \t\n\r\"{[:", end_of_scalar); // the last four stand in no scalar, and would hide what a bracket ends at
     add(" \t\n\r", white_space);
     return table;
 }();

@@ -89,6 +89,10 @@ TEST_CASE("what is no object, or not the whole text") {
         {"{\"a\":\"x\"y}", cut},
         {"{\"a\":[]1}", cut},
         {"{/* */}", cut},
+        {"{\"a\":x\"y,\"b\":1}", cut}, // a scalar ends where a string begins
+        {"{\"a\":1{\"b\":1}}", cut},
+        {"{\"a\":1[2]}", cut},
+        {"{\"a\":1:2}", cut},
         {"{\"a\":}", bad_a},
         {"{\"a\":", bad_a},
         {"{\"a\":,\"b\":1}", bad_a},

@@ -11,7 +11,9 @@
 
 #include <cerrno>
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <set>
+#include <unistd.h>
 
 using namespace bulkhead;
 using policy::SegmentPlan;
@@ -196,14 +198,16 @@ TEST_CASE("undo takes off what was mounted on directories of the image (root, mo
 
 TEST_CASE("a shared mount on the place between the look and the mount (root, mounts of its own)" * needs_mounts) {
     CHECK(in_box([](Findings& findings, Box& box) {
-              const auto place = box.directory.path("root/a/b");
-              std::filesystem::create_directories(place);
+              std::filesystem::create_directories(box.directory.path("root/a/b"));
               auto segments = Segments::prepare({plan("/a/b")}, box.container->get());
               {
+                  // By descriptor, as whoever enters a mount namespace is out of his chroot(2).
+                  const UniqueFd above(::open(box.there("/a").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
                   const auto ns = box.container->get().process.mount_namespace();
                   const auto visit = sys::MountNamespaceVisit::enter(ns->borrow());
-                  findings.expect(::mount("over", place.c_str(), "tmpfs", 0, "") == 0, "mount");
-                  findings.expect(::mount(nullptr, place.c_str(), nullptr, MS_SHARED, nullptr) == 0, "shared");
+                  findings.expect(::fchdir(above.borrow().number()) == 0, "directory");
+                  findings.expect(::mount("over", "b", "tmpfs", 0, "") == 0, "mount");
+                  findings.expect(::mount(nullptr, "b", nullptr, MS_SHARED, nullptr) == 0, "shared");
               }
               const auto applied = segments->apply(box.container->get(), box.book);
               findings.expect(!applied && applied.error().code == Code::busy, "applied");

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: xfs ext4
+# matrix: what of it is new after the unit tests, which have such disks of their own, is a runtime around them; a minute
 #
 # What a layer was before a container with a disk limit starts on it, and what it is afterwards: started again, started
 # without us, spoilt, already in use, too full, refused half-way; and where it may lie.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: plain xfs
+# matrix: who is a neighbour is decided by what the unit tests hold; a minute
 #
 # A neighbour cannot take off a container's disk limit for it: one of its pod that is handed a directory, that shares its
 # pid namespace, its sandbox, and where the node has a disk default anybody. Each is tried without the shim as well, where

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: systemd xfs
+# matrix: units are changed seldom; a minute
 #
 # The units as systemd runs them: hardened, and able all the same to do in PID 1's mount namespace what they are for.
 load ../helpers

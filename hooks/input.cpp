@@ -39,7 +39,7 @@ Result<Input> read_input(BorrowedFd in) {
     Input input;
     Search search;
     std::array<char, 4096> chunk{};
-    for (std::size_t seen = 0; seen < endless; seen += chunk.size()) {
+    for (std::size_t seen = 0; seen < endless;) {
         TRY_ASSIGN(const auto count, sys::read_some(in, chunk.data(), chunk.size()));
         if (count == 0) {
             input.names_us = search.found();
@@ -47,6 +47,7 @@ Result<Input> read_input(BorrowedFd in) {
         }
         const std::string_view bytes(chunk.data(), count);
         search.feed(bytes);
+        seen += count;
         const auto room = longest_state - input.text.size();
         input.text.append(bytes.substr(0, room));
         input.too_long = input.too_long || count > room;

@@ -5,9 +5,11 @@
 #include "support/descriptor.h"
 #include "support/failing_call.h"
 
+#include <array>
 #include <doctest/doctest.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <vector>
@@ -101,6 +103,28 @@ TEST_CASE("the prefix is found however it is cut into pieces") {
     for (std::size_t first = 1; first < text.size(); ++first) {
         CHECK(!read_in_pieces(broken, {first, 3, 5, 100}).names_us);
     }
+}
+
+TEST_CASE("what comes byte by byte is no stream without an end") {
+    constexpr std::size_t size = 270'000; // more reads than a gigabyte takes in whole chunks
+    std::array<int, 2> pair{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) == 0);
+    UniqueFd reader(pair[0]);
+    UniqueFd writer(pair[1]);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        reader.reset();
+        for (std::size_t i = 0; i < size; ++i) {
+            write_whole(writer.borrow().number(), "x", 1);
+        }
+        ::_exit(0);
+    }
+    writer.reset();
+    const auto input = read_input(reader.borrow());
+    reader.reset();
+    CHECK(test::wait_for(child) == 0);
+    REQUIRE(input);
+    CHECK(input->text.size() == size);
 }
 
 TEST_CASE("the prefix is found across the borders of what is read at once") {

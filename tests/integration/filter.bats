@@ -106,7 +106,7 @@ on_list() { sed -n 's/^    {\(SYS_\|number_of_\)\([a-z0-9_]*\).*/\2/p' "$list" |
 # Before it. (chdir and umask are for what a caller left on us.)
 before=(capget capset chdir close_range seccomp umask)
 # libc makes them: what of it can be missed on this kernel the tests of the filter miss.
-of_libc=(brk clock_gettime close exit_group getpid gettid mmap mremap munmap restart_syscall rt_sigprocmask tgkill)
+of_libc=(brk clock_gettime close exit_group getpid gettid mmap mremap munmap restart_syscall rt_sigprocmask tgkill writev)
 
 @test "on the list is what the program can call, and nothing else" {
     [[ $BULKHEAD_HOOK == */release/* && $(uname -m) == x86_64 ]] ||

@@ -26,6 +26,8 @@
 #include <unistd.h>
 #include <vector>
 
+extern "C" void __stack_chk_fail(); // what the compiler calls (gcc, -fstack-protector)
+
 using namespace bulkhead;
 using test::call_native;
 
@@ -176,6 +178,13 @@ TEST_CASE("a failed assertion is still one: the process aborts (root, no sanitiz
     const auto end = behind_filter([] { std::abort(); });
     CHECK(WIFSIGNALED(end.status));
     CHECK(WTERMSIG(end.status) == SIGABRT);
+}
+
+TEST_CASE("libc still says what it ends for (root, no sanitizers)" * needs_filter) {
+    const auto end = behind_filter([] { __stack_chk_fail(); });
+    CHECK(WIFSIGNALED(end.status));
+    CHECK(WTERMSIG(end.status) == SIGABRT);
+    CHECK(end.said.contains("stack smashing detected"));
 }
 
 TEST_CASE("memory comes and goes in any size (root, no sanitizers)" * needs_filter) {

@@ -10,11 +10,13 @@
 
 #include "runtime/base/error.h"
 
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace bulkhead::oci {
@@ -51,6 +53,10 @@ class JsonObject {
 public:
     // A whole text that is one object, with nothing but white space around it. `name` as in JsonValue, may be empty.
     [[nodiscard]] static Result<JsonObject> parse(std::string_view text, std::string_view name);
+    // Nor of a string that is gone with the call: it is a view of its text.
+    template <typename Text>
+        requires std::same_as<std::remove_cv_t<Text>, std::string>
+    static Result<JsonObject> parse(Text&& text, std::string_view name) = delete;
 
     // nullopt where the member is missing or null: Go's encoders write either.
     [[nodiscard]] std::optional<JsonValue> find(std::string_view key) const;

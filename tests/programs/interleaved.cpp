@@ -9,9 +9,11 @@
 // So are the shell commands that come before and after it. "in" is its standard input. A command that fails ends it
 // all.
 //
-// With BENCH_JSON in the environment each line is put at the end of that file as well, as an object; BENCH is the
-// member "bench" of it, which tells one table from the next.
+// Each line is kept as well, by bench_line.h.
+#include "bench_line.h"
+
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -124,19 +126,11 @@ Microseconds median(std::vector<Microseconds> values) {
     return *middle;
 }
 
-// Names have nothing in them that JSON would escape.
 void keep(const Command& command, Microseconds difference, double ratio) {
-    const char* const path = std::getenv("BENCH_JSON");
-    const char* const bench = std::getenv("BENCH");
-    std::FILE* const file = path != nullptr ? std::fopen(path, "a") : nullptr;
-    if (file == nullptr) {
-        return;
-    }
-    std::fprintf(file,
-                 R"({"bench":"%s","name":"%s","us":%.1f,"difference":%.1f,"ratio":%.4f,"kib":%ld})"
-                 "\n",
-                 bench != nullptr ? bench : "", command.name, median(command.times), difference, ratio, command.memory);
-    std::fclose(file);
+    std::array<char, 128> members{};
+    std::snprintf(members.data(), members.size(), R"("us":%.1f,"difference":%.1f,"kib":%ld)", median(command.times),
+                  difference, command.memory);
+    keep_bench_line(command.name, ratio, members.data());
 }
 
 void tell(const Command& command, const Command& first) {

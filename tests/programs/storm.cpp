@@ -12,6 +12,8 @@
 //
 // With BENCH_JSON in the environment each line is put at the end of that file as well, as an object; "ratio" is that of
 // the medians, or of the time that the whole took, to the first variant's.
+#include "bench_line.h"
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -157,21 +159,6 @@ double quantile(const std::vector<double>& sorted, double share) {
     return sorted[std::min(at, sorted.size() - 1)];
 }
 
-// Names have nothing in them that JSON would escape.
-void keep(const std::string& name, double ratio, const std::string& members) {
-    const char* const path = std::getenv("BENCH_JSON");
-    const char* const bench = std::getenv("BENCH");
-    std::FILE* const file = path != nullptr ? std::fopen(path, "a") : nullptr;
-    if (file == nullptr) {
-        return;
-    }
-    std::fprintf(file,
-                 R"({"bench":"%s","name":"%s","ratio":%.4f,%s})"
-                 "\n",
-                 bench != nullptr ? bench : "", name.c_str(), ratio, members.c_str());
-    std::fclose(file);
-}
-
 void tell_step(const Variant& variant, const Step& step, const Step& first) {
     const auto median = quantile(step.times, 0.5);
     const auto p95 = quantile(step.times, 0.95);
@@ -182,7 +169,7 @@ void tell_step(const Variant& variant, const Step& step, const Step& first) {
     std::array<char, 128> members{};
     std::snprintf(members.data(), members.size(), R"("p50":%.2f,"p95":%.2f,"p99":%.2f,"max":%.2f)", median, p95, p99,
                   step.times.back());
-    keep(variant.name + ", " + step.name, ratio, members.data());
+    keep_bench_line(variant.name + ", " + step.name, ratio, members.data());
 }
 
 void tell(const Variant& variant, const Variant& first) {
@@ -190,7 +177,7 @@ void tell(const Variant& variant, const Variant& first) {
     const auto ratio = variant.took / first.took;
     std::printf("%-28s %7.1f containers a second  %6.3f  %zu failures\n", variant.name.c_str(), a_second, ratio,
                 variant.failed);
-    keep(variant.name, ratio, R"("a_second":)" + std::to_string(a_second));
+    keep_bench_line(variant.name, ratio, R"("a_second":)" + std::to_string(a_second));
     for (std::size_t i = 0; i < variant.steps.size(); ++i) {
         tell_step(variant, variant.steps[i], first.steps[i]);
     }

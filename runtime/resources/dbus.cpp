@@ -4,6 +4,7 @@
 #include "runtime/sys/local_stream.h"
 
 #include <bit>
+#include <cerrno>
 
 namespace bulkhead::resources {
 
@@ -104,7 +105,12 @@ struct Message {
     std::string text;      // the body's first value, if that is a string
 };
 
-std::unexpected<Error> malformed() { return fail(Code::system, "the bus sent what is no D-Bus message"); }
+// With a number: one without would be told for what the bus's other end said.
+std::unexpected<Error> failed(int number, const char* what) {
+    return std::unexpected(Error{.code = Code::system, .number = number, .what = what});
+}
+
+std::unexpected<Error> malformed() { return failed(EBADMSG, "what answers does not speak D-Bus"); }
 
 Result<void> read_field(Values& values, Message& message) {
     values.align(8);
@@ -185,7 +191,10 @@ Result<void> log_in(const sys::LocalStream& bus) {
             return malformed();
         }
     }
-    return line.starts_with("OK ") ? bus.send("BEGIN\r\n") : fail(Code::system, "the bus does not take root for root");
+    if (line.starts_with("REJECTED")) {
+        return failed(EACCES, "the bus does not take root for root");
+    }
+    return line.starts_with("OK ") ? bus.send("BEGIN\r\n") : malformed();
 }
 
 } // namespace

@@ -41,7 +41,8 @@ struct DbusCall {
 
 // Makes the call as root, by the bus that listens at `socket`, and waits for its answer. What an error that came as the
 // answer says, or else its name, is the message, with Code::system and without a number. Code::busy: none came before
-// the deadline. ENOENT, ECONNREFUSED: there is no bus.
+// the deadline. ENOENT, ECONNREFUSED: there is no bus. EBADMSG: what answers does not speak D-Bus. EACCES: it does not
+// let root in.
 [[nodiscard]] Result<void> call_by_dbus(const std::string& socket, const DbusCall& call,
                                         std::chrono::milliseconds deadline);
 

@@ -71,6 +71,10 @@ Result<void> set_unit_properties(const SystemdUnit& unit, const std::vector<Unit
         return fail(Code::unsupported, "with systemd's cgroup driver this needs D-Bus, and nobody listens at " + bus +
                                            "; install or start it (Debian: dbus)");
     }
+    if (error.number == EBADMSG) {
+        return fail(Code::system, "with systemd's cgroup driver this needs D-Bus, and what answers at " + bus +
+                                      " does not speak it; start the system's bus there (Debian: dbus)");
+    }
     const bool refused = error.code == Code::system && error.number == 0;
     return std::unexpected(Error(error).in(refused ? "systemd refused to change " + unit.name : "systemd"));
 }

@@ -90,8 +90,10 @@ TEST_CASE("the deadline holds while there is always something to read") {
 TEST_CASE("who is not let in, does not get an answer, or is hung up on") {
     FakeBus closed({.login = "REJECTED EXTERNAL\r\n", .answer = {}});
     CHECK(answer_to(closed) == "71 the bus does not take root for root");
-    FakeBus endless({.login = std::string(600, 'x'), .answer = {}});
-    CHECK(answer_to(endless) == "71 the bus sent what is no D-Bus message");
+    for (const auto& login : {std::string(600, 'x'), "HTTP/1.1 400 Bad Request\r\n"s}) {
+        FakeBus another({.login = login, .answer = {}});
+        CHECK(answer_to(another) == "71 what answers does not speak D-Bus");
+    }
     FakeBus mute({.answer = {}, .closes = false});
     CHECK(answer_to(mute, std::chrono::milliseconds(100)) == "75 " + mute.path() + " did not answer within 100 ms");
     FakeBus gone({.answer = "l"});
@@ -105,7 +107,7 @@ TEST_CASE("what is no message is refused, wherever it is cut or wrong") {
         bad.at(at) = to;
         return bad;
     };
-    const std::string refused = "71 the bus sent what is no D-Bus message";
+    const std::string refused = "71 what answers does not speak D-Bus";
     const std::vector<std::string> bads{
         changed(0, 'X'),                // byte order
         changed(7, '\1'),               // a body of 16 MiB

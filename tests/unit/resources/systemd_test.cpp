@@ -100,6 +100,23 @@ TEST_CASE("without a bus the unit cannot be told, and the line says what to do")
     CHECK(code == Code::unsupported);
 }
 
+TEST_CASE("what is not systemd's word is not told for it") {
+    Code code{};
+    test::FakeBus another({.login = "HTTP/1.1 400 Bad Request\r\n", .answer = {}});
+    const auto no_bus = [](const test::FakeBus& bus) {
+        return "with systemd's cgroup driver this needs D-Bus, and what answers at " + bus.path() +
+               " does not speak it; start the system's bus there (Debian: dbus)";
+    };
+    CHECK(tell(another.path(), code) == no_bus(another));
+    CHECK(code == Code::system);
+    test::FakeBus garbage({.answer = std::string(64, 'x')});
+    CHECK(tell(garbage.path(), code) == no_bus(garbage));
+    CHECK(code == Code::system);
+    test::FakeBus closed({.login = "REJECTED EXTERNAL\r\n", .answer = {}});
+    CHECK(tell(closed.path(), code) == "systemd: the bus does not take root for root");
+    CHECK(code == Code::system);
+}
+
 TEST_CASE("what systemd says to it, and what else keeps it from being told, is told as it is") {
     test::FakeBus bus({.answer = test::FakeBus::message(3, 2, "Unit x.scope not found.")});
     Code code{};

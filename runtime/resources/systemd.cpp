@@ -31,7 +31,8 @@ bool is_named_by(std::string_view unit, std::string_view cgroups_path, std::stri
     if (cgroups_path.empty()) {
         return unit.ends_with(std::string("-").append(id).append(".scope"));
     }
-    if (std::ranges::count(cgroups_path, ':') != 2) {
+    // A path is cgroupfs's. Its names may have colons, and below another's scope could make up that scope's name.
+    if (cgroups_path.contains('/') || std::ranges::count(cgroups_path, ':') != 2) {
         return false;
     }
     const auto name = cgroups_path.rfind(':') + 1;

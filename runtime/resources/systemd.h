@@ -22,7 +22,7 @@ struct SystemdUnit {
 // nullopt with the cgroupfs driver. `cgroups_path` is config.json's: with the systemd driver it is SLICE:PREFIX:NAME,
 // which makes PREFIX-NAME.scope, or is left out, and the runtime takes its own name and the container's `id`. Only the
 // cgroup itself (runc) or its parent (crun puts the process into a leaf of the scope) can be it, and only by that name:
-// with cgroupfs a container may lie in the scope of whoever started it.
+// with cgroupfs, whose paths have a "/", a container may lie in the scope of whoever started it, or of another.
 [[nodiscard]] std::optional<SystemdUnit> find_unit(std::string_view cgroup_path, std::string_view cgroups_path,
                                                    std::string_view id);
 

@@ -46,6 +46,8 @@ TEST_CASE("the unit of a container's cgroup") {
          "", ""},
         {"cgroupfs, one colon", scope, "/a:b", "", ""},
         {"cgroupfs, three colons", scope, "/a:b:c:d", "", ""},
+        {"cgroupfs, below another's scope", scope + "/:libpod:0123", scope + "/:libpod:0123", "", ""},
+        {"cgroupfs, the same from the runtime's own", scope + "/x:libpod:0123", "./x:libpod:0123", "", ""},
         {"podman's split cgroups", "/system.slice/x.service/libpod-payload-0123",
          "/system.slice/x.service/libpod-payload-0123", "", ""},
         {"a service", "/system.slice/x.service", systemd, "", ""},

@@ -126,13 +126,16 @@ int run_with_input(const Arguments& arguments, const Input& input, Report& repor
                                                   : 0;
 }
 
-// A container that is gone cannot be helped by a failure: at poststop as poststop_failed() has it.
+bool is_stopped(const Input& input) {
+    const auto state = oci::parse_state(input.text);
+    return state && state->status == oci::Status::stopped;
+}
+
+// A container that is gone cannot be helped by a failure: at poststop as poststop_failed() has it. Where no filter can
+// be had the state stays unread, and the arguments are what is told.
 int wrong_arguments(const Error& error, const Result<Input>& input, const Report& report) {
-    if (const auto walled = put_up_filter(); !walled) {
-        return report.failure(walled.error());
-    }
-    const auto state = input ? oci::parse_state(input->text) : std::unexpected(input.error());
-    return state && state->status == oci::Status::stopped ? poststop_failed(report, error) : report.failure(error);
+    const bool gone = put_up_filter().has_value() && input && is_stopped(*input);
+    return gone ? poststop_failed(report, error) : report.failure(error);
 }
 
 int run_with_arguments(const Result<Arguments>& parsed, const Result<void>& ready, Report& report) {

@@ -2,8 +2,8 @@
 // The hook as a process, up to where it would touch a container.
 #include "hooks/hook.h"
 
+#include "runtime/sys/call.h"
 #include "support/child.h"
-#include "support/failing_call.h"
 #include "support/temporary_directory.h"
 #include "support/trusted_directory.h"
 
@@ -24,14 +24,16 @@ struct Outcome {
     std::string error_output;
 };
 
+int no_log(long number) { return number == SYS_socket ? EACCES : 0; }
+
 Outcome run_hook_on(const TemporaryDirectory& directory, const std::string& input, std::vector<std::string> stage,
-                    const std::string& config = "") {
+                    const std::string& config = "", int (*decide)(long) = &no_log) {
     std::vector<std::string> words{"bulkhead-hook", "--config", config.empty() ? directory.path("config.json") : config,
                                    "--state-dir", directory.path("state")};
     words.insert(words.end(), stage.begin(), stage.end());
     const pid_t child = ::fork();
     if (child == 0) {
-        const test::FailingCall no_log(SYS_socket, EACCES);
+        sys::intercept(decide);
         ::dup2(::open(input.c_str(), O_RDONLY), STDIN_FILENO);
         ::dup2(::open(directory.path("stderr").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
         std::vector<char*> arguments;
@@ -156,6 +158,19 @@ TEST_CASE("a command line that is none is code 78, after stdin was read") {
         {"no state", "", {"--state-dir", "x"}, 78, "--state-dir needs an absolute path"},
     });
 }
+
+#if !defined(BULKHEAD_SANITIZED) // where there is no filter to fail
+TEST_CASE("a command line that is none is code 78 where the kernel has no filters, too") {
+    for (const std::string status : {"created", "stopped"}) {
+        const TemporaryDirectory directory;
+        directory.write("stdin", state(status, ours));
+        const auto outcome = run_hook_on(directory, directory.path("stdin"), {"createContainer"}, "",
+                                         [](long number) { return number == SYS_seccomp ? EINVAL : no_log(number); });
+        CHECK(outcome.status == 78);
+        CHECK(outcome.error_output.contains("unexpected argument \"createContainer\""));
+    }
+}
+#endif
 
 TEST_CASE("a rootless engine is told so, and only where it asks for something (not as root)" *
           doctest::skip(geteuid() == 0)) {

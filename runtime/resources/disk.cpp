@@ -19,6 +19,25 @@ using sys::ProjectLabel;
 
 constexpr unsigned lock_deadline_ms = 3000;
 
+// Of a claim that failed. Behind the shim's guard a layer has the id that the shim gave it, or none: the hook can only
+// adopt that (may_adopt()).
+Error explain_claim(Error error, const Layer& layer) {
+    if (error.number != ENOTTY || !sys::labels_are_guarded()) {
+        return error;
+    }
+    if (!layer.has_home()) {
+        return {.code = Code::unsupported,
+                .what = "the writable layer (" + layer.upper_path() +
+                        ") has not two directories above it on its file system, as engines make them, so it cannot be "
+                        "seen that its project id is its alone, and behind the shim's guard it gets no other; mount "
+                        "the file system where the engine has all its layers"};
+    }
+    return {.code = Code::system,
+            .what = "the writable layer (" + layer.upper_path() +
+                    ") has no project id that is its alone, and behind the shim's guard it gets no other; start the "
+                    "container once more"};
+}
+
 bool has_component(std::string_view path, std::string_view component) {
     for (auto at = path.find(component); at != std::string_view::npos; at = path.find(component, at + 1)) {
         const auto end = at + component.size();
@@ -79,7 +98,11 @@ Result<void> DiskLimit::take_id(DiskBook& book) {
         return {};
     }
     const auto search = search_for(hold_.upper, {.first = config_.first_id, .last = config_.last_id});
-    TRY_ASSIGN(hold_.id, claim_project_id(layer_, search, book));
+    auto claimed = claim_project_id(layer_, search, book);
+    if (!claimed) {
+        return std::unexpected(explain_claim(std::move(claimed).error(), layer_));
+    }
+    hold_.id = *claimed;
     claimed_ = true;
     return {};
 }

@@ -233,6 +233,24 @@ hook_fails() { # RUNTIME
 
 @test "a hook that fails takes the limit that the shim prepared with it" { with_runtimes hook_fails; }
 
+# What no engine makes: HOME/ID/upper is what tells whether the id of a layer is its alone.
+below_the_root() { # RUNTIME
+    lower_make
+    mkdir -p "$disk"/{upper,work,merged}
+    mount -t overlay -o "lowerdir=$disk/lower,upperdir=$disk/upper,workdir=$disk/work" overlay "$disk/merged"
+    shim_bundle "$1" c1 disk-size=10Mi
+    bundle_edit c1 ".root.path = \"$disk/merged\""
+    run start_again c1
+    expect_eq 1 "$status"
+    expect_match 'c1: io.bulkhead.disk-size="10Mi": the writable layer \(/mnt/xfs/upper\) has not two directories above it' "$(journal)"
+    expect_match "(exit status |exit code: |status: )69\\b" "$output"
+    expect_nothing_left
+    umount "$disk/merged"
+    rm -rf "$disk"/{upper,work,merged}
+}
+
+@test "a layer that lies at the root of its disk is refused in words" { with_runtimes below_the_root; }
+
 # --- podman ----------------------------------------------------------------------------------------------------------
 
 with_podman() { # RUNTIME

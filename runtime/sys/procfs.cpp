@@ -222,11 +222,14 @@ std::chrono::system_clock::time_point started_at(const ProcessIdentity& identity
 Result<std::string> own_cgroup() { return read_at(working_directory, "/proc/self/cgroup"); }
 
 Result<std::string> boot_id() {
-    TRY_ASSIGN(auto text, read_at(working_directory, "/proc/sys/kernel/random/boot_id"));
-    while (text.ends_with('\n')) {
-        text.pop_back();
+    static std::string known;
+    if (known.empty()) {
+        TRY_ASSIGN(known, read_at(working_directory, "/proc/sys/kernel/random/boot_id"));
+        while (known.ends_with('\n')) {
+            known.pop_back();
+        }
     }
-    return text;
+    return known;
 }
 
 Bytes page_size() { return Bytes{static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))}; }

@@ -90,7 +90,7 @@ private:
 // The text of /proc/self/cgroup.
 [[nodiscard]] Result<std::string> own_cgroup();
 
-// /proc/sys/kernel/random/boot_id without its line end.
+// /proc/sys/kernel/random/boot_id without its line end. Read once: no process outlives its boot.
 [[nodiscard]] Result<std::string> boot_id();
 
 // sysconf(3).

@@ -214,11 +214,21 @@ TEST_CASE("what cannot be known is an error, not gone") {
     CHECK(!sys::is_running(self).value());
 }
 
-TEST_CASE("boot_id and total_ram") {
+// In this order: this process has not asked for it before.
+TEST_CASE("boot_id is read once, and again after a failure") {
+    {
+        const FailingCall failing(SYS_openat, EMFILE);
+        CHECK(sys::boot_id().error().number == EMFILE);
+    }
     const auto boot = sys::boot_id();
     REQUIRE(boot);
     CHECK(boot->size() == 36);
     CHECK(*boot + "\n" == test::read_file("/proc/sys/kernel/random/boot_id"));
+    const FailingCall failing(SYS_openat, EMFILE);
+    CHECK(sys::boot_id().value_or("") == *boot);
+}
+
+TEST_CASE("total_ram") {
     struct sysinfo info{};
     REQUIRE(::sysinfo(&info) == 0);
     CHECK(sys::total_ram().value() == std::uint64_t{info.totalram} * info.mem_unit);
@@ -236,7 +246,6 @@ TEST_CASE("the files of a process keep the errno") {
     CHECK(process->cgroup().error().number == EMFILE);
     CHECK(process->is_first_of_pid_namespace().error().number == EMFILE);
     CHECK(process->namespace_root().error().number == EMFILE);
-    CHECK(sys::boot_id().error().number == EMFILE);
     CHECK(sys::own_cgroup().error().number == EMFILE);
 }
 

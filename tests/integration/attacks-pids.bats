@@ -62,9 +62,7 @@ create_with_pid() { # TEXT
 }
 
 @test "the number of a thread, and the hook's own" {
-    printf '#include <pthread.h>\n#include <stdio.h>\n#include <unistd.h>\nstatic void *run(void *p) { printf("%%d\\n", gettid()); fflush(stdout); sleep(1000); return p; }\nint main(void) { pthread_t t; pthread_create(&t, 0, run, 0); sleep(1000); }\n' >"$work/thread.c"
-    gcc -D_GNU_SOURCE -o "$work/thread" "$work/thread.c" -pthread
-    "$work/thread" >"$work/tid" 2>/dev/null 3>&- &
+    "$checkout/build/release/tests/thread" >"$work/tid" 2>/dev/null 3>&- &
     others+=("$!")
     wait_until 5 test -s "$work/tid"
     create_with_pid "$(cat "$work/tid")"

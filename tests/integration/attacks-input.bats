@@ -10,8 +10,7 @@ load attacks
 
 setup() {
     attack_setup
-    victim_start
-    hook_state creating "$victim" >"$work/stdin" # what a runtime says of it is as it should be
+    victim_told # what a runtime says of it is as it should be
     cp "$bundle/config.json" "$work/config.json"
 }
 teardown() { attack_teardown; }
@@ -36,10 +35,8 @@ is_put_up() {
     within_seconds 5
     expect_eq '0 ' "$status $output"
     expect_walls
-    expect_clean
-    rm -rf "$bundle"
-    victim_start
-    hook_state creating "$victim" >"$work/stdin"
+    victim_over
+    victim_told
 }
 
 is_refused() { # CODE REGEX

@@ -56,8 +56,7 @@ create_with_pid() { # TEXT
         wait_until 10 hook_is_stopped || complain "it does not come to $call" "$(cat "$work/said")"
         victim_end
         create_goes_on "$!"
-        expect_clean
-        rm -rf "$bundle"
+        victim_over
     done
 }
 
@@ -145,8 +144,7 @@ receipt_edit() { # FILTER
         expect_match '^1 failed containers/c1/.*receipt .*; remove it when its container is gone' "$status $output" "of $edit"
         expect_walls
         rm "$(receipts)"
-        expect_clean
-        rm -rf "$bundle"
+        victim_over
     done
 }
 

@@ -28,8 +28,7 @@ refused_under() { # CODE REGEX COMMAND...
     victim_start
     create "${@:3}"
     expect_refused_with "$1" "$2"
-    expect_clean
-    rm -rf "$bundle"
+    victim_over
 }
 
 # --- Limits ------------------------------------------------------------------------------------------------------------
@@ -101,8 +100,7 @@ refused_under() { # CODE REGEX COMMAND...
     mkdir -p "$group"
     for limit in 100 200 250 300 350 400 500 600 800 4000; do
         echo $((limit << 10)) >"$group/memory.limit_in_bytes"
-        victim_start
-        hook_state creating "$victim" >"$work/stdin"
+        victim_told
         run timeout 20 sh -c 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"' sh "$group" \
             "$BULKHEAD_HOOK" --config "$config" --state-dir "$state_dir" createRuntime <"$work/stdin"
         case $status in
@@ -111,8 +109,7 @@ refused_under() { # CODE REGEX COMMAND...
         137) killed=$((killed + 1)) ;;
         *) complain "with $limit KiB it ends with $status" "$output" ;;
         esac
-        expect_clean
-        rm -rf "$bundle"
+        victim_over
     done
     rmdir "$group"
     echo "# killed $killed times" >&3
@@ -126,8 +123,7 @@ refused_under() { # CODE REGEX COMMAND...
         victim_start
         create prlimit --stack="$limit" --
         expect_match '^(0|139)$' "$status"
-        expect_clean
-        rm -rf "$bundle"
+        victim_over
     done
 }
 
@@ -154,8 +150,7 @@ refused_under() { # CODE REGEX COMMAND...
 
 @test "a thousand descriptors that leaked in: none of them is there when the state is read" {
     mkfifo "$work/fifo"
-    victim_start
-    hook_state creating "$victim" >"$work/stdin"
+    victim_told
     prlimit --nofile=2000:2000 bash -c 'for ((i = 3; i < 1000; i++)); do eval "exec $i<>/dev/null"; done; exec "$@"' bash \
         "$BULKHEAD_HOOK" --config "$config" --state-dir "$state_dir" createRuntime <"$work/fifo" 3>&- &
     exec 4>"$work/fifo"
@@ -180,8 +175,7 @@ expect_stdin_refused() { # CODE REGEX REDIRECTION
     run timeout --signal=KILL 20 bash -c 'exec "$@" '"$3" bash "$BULKHEAD_HOOK" --config "$config" \
         --state-dir "$state_dir" poststop
     expect_eq '0 ' "$status $output" "poststop with $3"
-    expect_clean
-    rm -rf "$bundle"
+    victim_over
 }
 
 @test "no state on standard input: the container does not start without its walls" {
@@ -197,8 +191,7 @@ expect_stdin_refused() { # CODE REGEX REDIRECTION
 }
 
 @test "standard input that is a socket or a terminal" {
-    victim_start
-    hook_state creating "$victim" >"$work/stdin"
+    victim_told
     run timeout --signal=KILL 20 perl -MSocket -e '
         socketpair(my $ours, my $its, AF_UNIX, SOCK_STREAM, 0) or die;
         if (!fork) { close $its; print $ours do { local (@ARGV, $/) = "'"$work/stdin"'"; <> }; close $ours; exit 0 }
@@ -206,11 +199,9 @@ expect_stdin_refused() { # CODE REGEX REDIRECTION
         "$BULKHEAD_HOOK" --config "$config" --state-dir "$state_dir" createRuntime
     expect_eq '0 ' "$status $output"
     expect_walls
-    expect_clean
-    rm -rf "$bundle"
-    victim_start
+    victim_over
     # On a terminal a line is at most 4096 bytes, and ^D at the beginning of one is the end.
-    hook_state creating "$victim" >"$work/stdin"
+    victim_told
     run timeout --signal=KILL 20 script --quiet --return --command \
         "'$BULKHEAD_HOOK' --config '$config' --state-dir '$state_dir' createRuntime" /dev/null < <(cat "$work/stdin"; printf '\n\004')
     expect_eq 0 "$status" "exit status with $output"
@@ -220,8 +211,7 @@ expect_stdin_refused() { # CODE REGEX REDIRECTION
 
 # The runtime has a timeout, and kills it.
 @test "standard input that is never closed: nothing is begun before it is" {
-    victim_start
-    hook_state creating "$victim" >"$work/stdin"
+    victim_told
     mkfifo "$work/fifo"
     "$BULKHEAD_HOOK" --config "$config" --state-dir "$state_dir" createRuntime <"$work/fifo" 3>&- &
     others+=("$!")

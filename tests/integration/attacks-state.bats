@@ -41,8 +41,7 @@ until_there_is_room() { # OPTION FIRST LEAST
         expect_refused_with 71 "^bulkhead: c1: .*$work/run/bulkhead.*: No space left on device\$"
         stop
         expect_eq '0 ' "$status $output"
-        expect_clean
-        rm -rf "$bundle"
+        victim_over
     done
     echo "# $1: refused $refused times, with $room it works" >&3
     expect_walls
@@ -187,8 +186,7 @@ in_the_way() { # PATH CODE REGEX KIND...
             stop
             expect_untouched "$path $kind"
             expect_empty "$(leftovers)"
-            expect_clean
-            rm -rf "$bundle"
+            victim_over
             victim_start
             bundle_ask pids-max many
             create
@@ -223,8 +221,7 @@ in_the_way() { # PATH CODE REGEX KIND...
         expect_match '^1 failed containers/c1/' "$status $output" "with $kind"
         expect_untouched "$kind"
         rm -rf "$place"
-        expect_clean
-        rm -rf "$bundle"
+        victim_over
     done
 }
 
@@ -252,8 +249,7 @@ in_the_way() { # PATH CODE REGEX KIND...
     create
     place=$(receipts)
     place=${place%/*}/.${place##*/}.tmp
-    expect_clean
-    rm -rf "$bundle"
+    victim_over
     for kind in symlink dangling hardlink fifo file huge zero full socket; do
         victim_start
         (umask 077 && mkdir -p "${place%/*}")

@@ -9,7 +9,9 @@
 #
 #   victim_start [ID]           a bundle that asks for 16 MiB of /dev/shm, 20 processes and the segment x, and a process in
 #                               namespaces and a cgroup of its own: $victim
+#   victim_told [ID]            the same, and $work/stdin is what a runtime says of it
 #   victim_end                  the process is no more
+#   victim_over                 it has left nothing, and there can be another one
 #   create [COMMAND...]         createRuntime of it, run by COMMAND (prlimit, env, ...); leaves $status and $output. In at
 #                               most 20 s
 #   stop [COMMAND...]           poststop of it
@@ -50,6 +52,11 @@ victim_start() { # [ID]
     bundle_ask shm-size 16Mi pids-max 20 segment.x 'path=/mnt/x,size=1Mi'
     mkdir -p "$bundle/rootfs"/{dev/shm,mnt}
     victim_process
+}
+
+victim_told() { # [ID]
+    victim_start "$@"
+    hook_state creating "$victim" >"$work/stdin"
 }
 
 victim_process() { # [COMMAND...]
@@ -153,4 +160,9 @@ expect_clean() {
     collect
     expect_eq 0 "$status" "gc, with $output"
     expect_empty "$(leftovers)" "left over"
+}
+
+victim_over() {
+    expect_clean
+    rm -rf "$bundle"
 }

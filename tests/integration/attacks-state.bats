@@ -172,9 +172,11 @@ in_the_way() { # PATH CODE REGEX KIND...
 
 # They are for the operator alone: nobody misses a wall for want of them.
 @test "counters, errors and hints that are anything: the walls are up, and nothing else is written to" {
-    local path kind
+    local path kind turn=0
     for path in counters errors hints; do
+        turn=$((turn + 1)) # so that each kind has one of the three
         for kind in owner symlink dangling hardlink fifo file huge zero full socket directory immutable; do
+            matrix || ((++turn % 3 == 0)) || continue
             victim_start
             mkdir -m 700 "$state_dir"
             put "$kind" "$state_dir/$path"

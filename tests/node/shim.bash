@@ -58,8 +58,6 @@ seccomp_profiles() {
         /usr/share/containers/seccomp.json >/run/seccomp-deny.json
 }
 
-matrix() { [[ -n ${MATRIX:-} ]]; }
-
 shim_bundle() { # RUNTIME NAME [KEY=VALUE...]
     RUNTIME=$shims/$1
     bundle "${@:2}"

@@ -174,4 +174,4 @@ filled_with_holes() {
     expect_eq 10240 "$(limits | cut -d' ' -f3)"
 }
 
-@test "a container that filled its layer with holes starts again" { with_each filled_with_holes; }
+@test "a container that filled its layer with holes starts again" { on_each_disk filled_with_holes; }

@@ -160,7 +160,7 @@ start() { # NAME [OPT...]
 no_containers() { podman rm --force --all --time 0 >/dev/null 3>&-; }
 
 @test "containers that run, and have less than they ask for" {
-    local pid receipt limit=(--annotation io.bulkhead.disk-size=10Mi)
+    local pid limit=(--annotation io.bulkhead.disk-size=10Mi)
     start guarded "${limit[@]}"
     expect_eq '' "$(unwell podman)"
     pid=$(podman inspect --format '{{.State.Pid}}' guarded)
@@ -171,15 +171,19 @@ no_containers() { podman rm --force --all --time 0 >/dev/null 3>&-; }
     expect_eq '' "$(unwell podman)"
     no_containers
 
-    start escapable --runtime /usr/bin/crun "${limit[@]}"
-    expect_warning node.live-disk podman
-    no_containers
-
     mv "$hook_file" /run/hook-file
     start without --runtime /usr/bin/crun "${limit[@]}"
     mv /run/hook-file "$hook_file"
     expect_failed node.live-limits podman
     expect_match "$(podman inspect --format '{{.Id}}' without)" "$("$bulkhead" doctor podman)"
+    no_containers
+}
+
+@test "containers that run, and of which something else is not as it should be" {
+    matrix_only
+    local receipt limit=(--annotation io.bulkhead.disk-size=10Mi)
+    start escapable --runtime /usr/bin/crun "${limit[@]}"
+    expect_warning node.live-disk podman
     no_containers
 
     start silent
@@ -214,12 +218,16 @@ no_containers() { podman rm --force --all --time 0 >/dev/null 3>&-; }
     expect_eq "$image" "$(podman images --format '{{.Repository}}' 3>&-)"
 
     sed -i "s|^crun = .*|crun = [\"/usr/bin/crun\"]|" "$conf"
-    expect_match 'podman.run-guard warning: the container took its disk limit off, and wrote 16777216' "$(ran podman)"
     hook_remove
     run ran podman
     expect_match 'podman.run-shm failed: the container asked for 4194304 and has 6[0-9]{7}' "$output"
     expect_match 'podman.run-disk failed: the container asked for 8388608 and wrote 16777216' "$output"
-    hook_install
+}
+
+@test "a throw-away container, where something is missing" {
+    matrix_only
+    sed -i "s|^crun = .*|crun = [\"/usr/bin/crun\"]|" "$conf"
+    expect_match 'podman.run-guard warning: the container took its disk limit off, and wrote 16777216' "$(ran podman)"
     json_edit "$hook_file" '.stages = ["createRuntime"]'
     expect_match 'podman.run-clean failed: ' "$(ran podman)"
     "$bulkhead" gc

@@ -157,6 +157,7 @@ escape_under() { # PROFILE USER...
 }
 
 @test "escape: as root and as another, in the first process and in a session, under each kind of profile" {
+    matrix_only
     ask disk-size=20Mi
     under_profiles escape_under
     expect_nothing_left

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # node: plain xfs ext4
+# matrix: what of it is new after the unit tests and disk.bats is a container with that capability; half a minute
 #
 # What differs by file system behind the guard: ext4's quotas let who has CAP_SYS_RESOURCE past them, and where that can
 # be done the receipt says so and `require` refuses. XFS holds everybody.

@@ -140,6 +140,7 @@ does_not_hold() { # RUNTIME GUARDED JQ REASON
     local line guarded change reason
     while IFS= read -r line; do
         guarded=${line%%|*} reason=${line##*|} change=${line#*|}
+        matrix || [[ $guarded == 1 || $reason == *CAP_SYS_ADMIN ]] || continue # which capabilities, the unit tests know
         does_not_hold runc "$guarded" "${change%|*}" "$reason"
         disk_clean
     done <<<"$ways_out"

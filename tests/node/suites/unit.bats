@@ -45,7 +45,7 @@ run_program() { # NAME [OPTION OF DOCTEST...]
 # Without what needs no disk: that was run where tests/run is, and waits for locks for half a minute.
 @test "ledger" {
     local without=(--test-case-exclude='*(root only)*')
-    if [[ -n ${MATRIX:-} ]]; then without=(); fi
+    if matrix; then without=(); fi
     run_program ledger "${without[@]}"
 }
 

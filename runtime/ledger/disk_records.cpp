@@ -70,6 +70,22 @@ Result<UniqueFd> open_directory(const std::string& path, const std::string& name
 
 bool is_missing(const Error& error) { return error.number == ENOENT; }
 
+// Whatever it is.
+Result<bool> is_there(BorrowedFd directory, const std::string& name) {
+    const auto file = sys::open_at(directory, name, O_PATH | O_NOFOLLOW);
+    return file || is_missing(file.error()) ? Result<bool>(file.has_value()) : std::unexpected(file.error());
+}
+
+// A read-only file system refuses as well to remove what is not there.
+Result<void> remove_if_there(BorrowedFd directory, const std::string& name) {
+    auto removed = sys::unlink_at(directory, name);
+    if (!removed && removed.error().number == EROFS) {
+        TRY_ASSIGN(const auto there, is_there(directory, name));
+        return there ? std::move(removed) : Result<void>{};
+    }
+    return !removed && is_missing(removed.error()) ? Result<void>{} : std::move(removed);
+}
+
 std::optional<ProjectId> to_id(std::string_view text) {
     const auto number = parse_unsigned(text);
     const bool fits = number && *number > 0 && *number < std::numeric_limits<ProjectId>::max();
@@ -99,13 +115,18 @@ Result<DiskRecord> disk_record_from_json(std::string_view text) {
 DiskRecords::DiskRecords(std::string directory, std::string state_dir, Owner owner)
     : directory_(std::move(directory)), state_dir_(std::move(state_dir)), owner_(std::move(owner)) {}
 
+template <typename T>
+Result<T> DiskRecords::in_records(Result<T> result) const {
+    return in_context("disk record in " + directory_ + "/disk", std::move(result));
+}
+
 Result<std::optional<DiskRecord>> DiskRecords::read_named(const std::string& name) const {
     const auto directory = open_directory(directory_, "disk", IfMissing::fail);
     if (!directory) {
         return is_missing(directory.error()) ? Result<std::optional<DiskRecord>>(std::nullopt)
                                              : std::unexpected(directory.error());
     }
-    TRY_ASSIGN(const auto text, read_private_file(directory->borrow(), name, longest_record));
+    TRY_ASSIGN(const auto text, in_records(read_private_file(directory->borrow(), name, longest_record)));
     if (!text) {
         return std::nullopt;
     }
@@ -135,6 +156,14 @@ Result<std::optional<DiskHold>> DiskRecords::holder(const std::string& filesyste
     return std::move(record->hold);
 }
 
+Result<bool> DiskRecords::mentions(const std::string& filesystem, ProjectId id) {
+    const auto directory = open_directory(directory_, "disk", IfMissing::fail);
+    if (!directory) {
+        return is_missing(directory.error()) ? Result<bool>(false) : std::unexpected(directory.error());
+    }
+    return in_records(is_there(directory->borrow(), name_of(filesystem, id)));
+}
+
 Result<void> DiskRecords::remember(const DiskHold& hold) {
     TRY_ASSIGN(const auto directory, open_directory(directory_, "disk", IfMissing::make_synced));
     const auto text = to_json(DiskRecord{.owner = owner_, .hold = hold});
@@ -146,18 +175,17 @@ Result<void> DiskRecords::remember(const DiskHold& hold) {
                    ? sys::replace_file_at(directory.borrow(), name, text)
                    : sys::replace_file_synced_at(directory.borrow(), name, text);
     };
-    return in_context("disk record", write());
+    return in_records(write());
 }
 
 Result<void> DiskRecords::forget(const std::string& filesystem, ProjectId id) {
-    TRY_ASSIGN(const auto directory, open_directory(directory_, "disk", IfMissing::make_synced));
-    const auto name = name_of(filesystem, id);
-    for (const auto& file : {name, sys::temporary_name(name)}) {
-        if (const auto gone = sys::unlink_at(directory.borrow(), file); !gone && !is_missing(gone.error())) {
-            return gone;
-        }
+    const auto directory = open_directory(directory_, "disk", IfMissing::fail);
+    if (!directory) {
+        return is_missing(directory.error()) ? Result<void>{} : std::unexpected(directory.error());
     }
-    return {};
+    const auto name = name_of(filesystem, id);
+    TRY(in_records(remove_if_there(directory->borrow(), name)));
+    return in_records(remove_if_there(directory->borrow(), sys::temporary_name(name)));
 }
 
 std::optional<ProjectId> DiskRecords::hint(const std::string& filesystem) {

@@ -43,6 +43,7 @@ public:
 
     [[nodiscard]] Result<std::optional<resources::DiskHold>> holder(const std::string& filesystem,
                                                                     sys::ProjectId id) override;
+    [[nodiscard]] Result<bool> mentions(const std::string& filesystem, sys::ProjectId id) override;
     [[nodiscard]] Result<void> remember(const resources::DiskHold& hold) override;
     [[nodiscard]] Result<void> forget(const std::string& filesystem, sys::ProjectId id) override;
     [[nodiscard]] std::optional<sys::ProjectId> hint(const std::string& filesystem) override;
@@ -74,6 +75,9 @@ private:
     };
     // nullopt where the record is another owner's by now, or gone.
     [[nodiscard]] Result<std::optional<Locked>> lock_if_still(const DiskRecord& record) const;
+
+    template <typename T>
+    [[nodiscard]] Result<T> in_records(Result<T> result) const;
 
     std::string directory_;
     std::string state_dir_;

@@ -39,6 +39,8 @@ public:
 
     // Who was last known to have the id; nullopt: nobody of ours.
     [[nodiscard]] virtual Result<std::optional<DiskHold>> holder(const std::string& filesystem, sys::ProjectId id) = 0;
+    // Whether anything is written down of the id, be it legible or not. An error is of the book as a whole.
+    [[nodiscard]] virtual Result<bool> mentions(const std::string& filesystem, sys::ProjectId id) = 0;
     // On disk, and synced, when it returns. Replaces what was known of the id. Where that was the same, and only its
     // owner is another, it is not synced: after a loss of power either will do.
     [[nodiscard]] virtual Result<void> remember(const DiskHold& hold) = 0;

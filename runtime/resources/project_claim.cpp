@@ -90,27 +90,17 @@ Result<bool> is_free(const Layer& layer, const Quota& quota) {
            is_default(&sys::QuotaLimits::hard_inodes) && is_default(&sys::QuotaLimits::soft_inodes);
 }
 
-// Whoever releases a record takes the id for its own; so does one that cannot be read.
-Result<bool> is_named_by_a_record(const Layer& layer, ProjectId id, DiskBook& book) {
-    const auto holder = book.holder(layer.filesystem(), id);
-    if (!holder && holder.error().code == Code::internal) {
-        return true;
-    }
-    TRY(holder);
-    return holder->has_value();
-}
-
 // Whether this process alone has the free id `id` now. One that a record still names is left alone, though it is free:
-// whoever releases that record would take ours for it.
+// whoever releases that record would take ours for it. So is one whose record cannot be read.
 Result<bool> try_claim(const Layer& layer, ProjectId id, const ProjectLabel& before, DiskBook& book) {
     TRY_ASSIGN(const auto quota, sys::quota_of(layer.upper(), id));
     TRY_ASSIGN(const auto free, is_free(layer, quota));
     if (!free) {
         return false;
     }
-    TRY(sys::set_project_label(layer.upper(), {.id = id, .inherit = true}));
+    TRY(in_context(layer.upper_path(), sys::set_project_label(layer.upper(), {.id = id, .inherit = true})));
     const auto claimed = sys::quota_of(layer.upper(), id);
-    const auto named = is_named_by_a_record(layer, id, book);
+    const auto named = book.mentions(layer.filesystem(), id);
     if (claimed && claimed->used_inodes.value == 1 && named && !*named) {
         return true;
     }

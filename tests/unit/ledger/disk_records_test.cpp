@@ -138,7 +138,9 @@ TEST_CASE("nothing is known where nothing was written, and asking writes nothing
     auto book = fixture.book();
     CHECK(!book.holder(uuid, 4711).value());
     CHECK(!book.hint(uuid));
+    CHECK(!book.mentions(uuid, 4711).value());
     CHECK(book.names().value().empty());
+    CHECK(what_of(book.forget(uuid, 4711)) == "");
     CHECK(!fixture.directory.has("lib"));
     CHECK(!fixture.directory.has("state/hints"));
 }
@@ -252,6 +254,23 @@ TEST_CASE("a record is on disk when it is remembered, or the old one is (root on
     CHECK(book.names().value().size() == 1);
     const FailingCall failing(SYS_unlinkat, EROFS);
     CHECK(book.forget(uuid, 4711).error().number == EROFS);
+    CHECK(what_of(book.forget(uuid, 4712)) == ""); // a read-only file system refuses to remove what is not there, too
+}
+
+TEST_CASE("a record is there whatever it is, and nobody knows where its directory cannot be read (root only)" *
+          root_only) {
+    const Fixture fixture;
+    auto book = fixture.book();
+    REQUIRE(book.remember(hold()));
+    const auto path = fixture.directory.path(fixture.file);
+    CHECK(book.mentions(uuid, 4711).value());
+    CHECK(!book.mentions(uuid, 4712).value());
+    REQUIRE(::unlink(path.c_str()) == 0);
+    REQUIRE(::symlink("/not/there", path.c_str()) == 0);
+    CHECK(book.mentions(uuid, 4711).value());
+    CHECK(book.holder(uuid, 4711).error().what.starts_with("disk record in " + fixture.directory.path("lib/disk: ")));
+    REQUIRE(::chmod(fixture.directory.path("lib/disk").c_str(), 0777) == 0);
+    CHECK(book.mentions(uuid, 4712).error().code == Code::internal);
 }
 
 TEST_CASE("records that are damaged, another's, or not root's alone are errors with their name (root only)" *
@@ -363,8 +382,9 @@ TEST_CASE("a record whose disk is not there stays, with what mends it (root only
     const auto released = book.release(book.read("no-such-uuid", 4711).value().value());
     REQUIRE(!released);
     CHECK(released.error().code == Code::system);
-    CHECK(released.error().what == "the disk no-such-uuid is not mounted; mount it, or forget it with bulkhead gc "
-                                   "--forget no-such-uuid");
+    CHECK(released.error().what ==
+          "the disk no-such-uuid is not mounted, or read-only; mount it for writing, or forget "
+          "it with bulkhead gc --forget no-such-uuid");
     CHECK(book.read("no-such-uuid", 4711).value());
 }
 

@@ -63,6 +63,10 @@ public:
         const auto found = holds.find({filesystem, id});
         return found == holds.end() ? std::nullopt : std::optional(found->second);
     }
+    Result<bool> mentions(const std::string& filesystem, sys::ProjectId id) override {
+        TRY(answer());
+        return id == damaged || holds.contains({filesystem, id});
+    }
     Result<void> remember(const resources::DiskHold& hold) override {
         TRY(answer());
         holds[{hold.filesystem, hold.id}] = hold;

@@ -51,9 +51,9 @@ Result<sys::Process> open_process(const oci::State& state, const Arguments& argu
     if (gone) {
         return fail(Code::system, "process " + std::to_string(*state.pid) + " of the container is gone");
     }
-    if (process && process->is_thread()) {
-        return fail(Code::malformed_input,
-                    "process " + std::to_string(*state.pid) + " of the state is a thread of one");
+    if (process && (process->is_thread() || process->is_of_kernel())) {
+        return fail(Code::malformed_input, "process " + std::to_string(*state.pid) + " of the state is a thread of " +
+                                               (process->is_thread() ? "one" : "the kernel"));
     }
     if (process && arguments.started_by_runtime) {
         TRY(require_older_than_hook(*process));

@@ -47,6 +47,7 @@ struct Stat {
     std::uint64_t threads = 0;
     std::uint64_t start_time = 0;
     bool thread = false;
+    bool of_kernel = false;
 };
 
 void skip_fields(std::string_view& text, int count) {
@@ -58,19 +59,26 @@ void skip_fields(std::string_view& text, int count) {
 
 // "PID (NAME) STATE PPID ...": NAME may hold anything, blanks and parentheses too, so counting starts at the last ')'.
 Result<Stat> parse_stat(std::string_view text) {
+    constexpr std::uint64_t kernel_thread = 0x00200000; // PF_KTHREAD (linux/sched.h), the same in all kernels
     const auto name_end = text.rfind(')');
     if (name_end == std::string_view::npos || name_end + 2 >= text.size()) {
         return fail(Code::system, "/proc/PID/stat has an unknown form");
     }
     text.remove_prefix(name_end + 2);
     const char state = text.front();
-    skip_fields(text, 17); // num_threads is the 20th field, starttime the 22nd
+    skip_fields(text, 6); // flags is the 9th field
+    TRY_ASSIGN(const auto flags, parse_unsigned(text.substr(0, text.find(' '))));
+    skip_fields(text, 11); // num_threads is the 20th, starttime the 22nd
     TRY_ASSIGN(const auto threads, parse_unsigned(text.substr(0, text.find(' '))));
     skip_fields(text, 2);
     TRY_ASSIGN(const auto start_time, parse_unsigned(text.substr(0, text.find(' '))));
     skip_fields(text, 16); // exit_signal is the 38th: none of a thread's, whose end is told to nobody
     const bool thread = text.substr(0, text.find(' ')) == "-1";
-    return Stat{.state = state, .threads = threads, .start_time = start_time, .thread = thread};
+    return Stat{.state = state,
+                .threads = threads,
+                .start_time = start_time,
+                .thread = thread,
+                .of_kernel = (flags & kernel_thread) != 0};
 }
 
 // The outside id of inside id 0 in the text of a uid_map or gid_map; the overflow id where it is not mapped.
@@ -116,6 +124,7 @@ Result<Process> Process::open(pid_t pid) {
     process.dead_ = ended && stat.threads <= 1;
     process.main_thread_ended_ = ended && !process.dead_;
     process.thread_ = stat.thread;
+    process.of_kernel_ = stat.of_kernel;
     return process;
 }
 

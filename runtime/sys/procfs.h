@@ -38,6 +38,9 @@ public:
     // The number is that of a thread other than the first, which has a /proc/PID as well.
     [[nodiscard]] bool is_thread() const { return thread_; }
 
+    // A thread of the kernel: it never ends, and has what process 1 has.
+    [[nodiscard]] bool is_of_kernel() const { return of_kernel_; }
+
     // O_PATH descriptor of its root directory, in its mount namespace.
     [[nodiscard]] Result<UniqueFd> root() const;
     [[nodiscard]] Result<UniqueFd> mount_namespace() const;
@@ -75,6 +78,7 @@ private:
     bool dead_ = false;
     bool main_thread_ended_ = false;
     bool thread_ = false;
+    bool of_kernel_ = false;
 };
 
 // The numbers of all processes that /proc shows, in no order.

@@ -253,7 +253,8 @@ Result<void> require_released(Result<resources::Released> released, const std::s
     }
     const bool gone = *released == resources::Released::disk_not_here;
     return fail(Code::system, "the disk " + filesystem +
-                                  (gone ? " is not mounted; mount it, or forget it with bulkhead gc --forget "
+                                  (gone ? " is not mounted, or read-only; mount it for writing, or forget it with "
+                                          "bulkhead gc --forget "
                                         : " is there more than once, and it cannot be told which one it is; "
                                           "unmount the clones, or forget it with bulkhead gc --forget ") +
                                   filesystem);

@@ -39,6 +39,23 @@ public:
         return {};
     }
 
+    void take_all_records() {
+        if (const auto taken = take_records(); !taken) {
+            add(Kind::disk_record, Outcome::failed, "", "disk", taken.error().what);
+        }
+    }
+
+    void take_all_segments() {
+        if (const auto taken = take_segments(); !taken) {
+            add(Kind::segment, Outcome::failed, "", "segments", taken.error().what);
+        }
+    }
+
+    // Of which there are no items: what went is told by the receipt.
+    [[nodiscard]] const ReleasedRecords& with_receipts() const { return with_receipts_; }
+    std::vector<GcItem> items() && { return std::move(items_); }
+
+private:
     Result<void> take_records() {
         TRY_ASSIGN(const auto names, disks_.names());
         for (const auto& name : names) {
@@ -55,17 +72,6 @@ public:
         return disks_.remove_abandoned();
     }
 
-    void take_all_segments() {
-        if (const auto taken = take_segments(); !taken) {
-            add(Kind::segment, Outcome::failed, "", "segments", taken.error().what);
-        }
-    }
-
-    // Of which there are no items: what went is told by the receipt.
-    [[nodiscard]] const ReleasedRecords& with_receipts() const { return with_receipts_; }
-    std::vector<GcItem> items() && { return std::move(items_); }
-
-private:
     // Those of which every member died without leaving, and what was never finished.
     Result<void> take_segments() {
         TRY_ASSIGN(const auto places, segments_.places());
@@ -182,7 +188,7 @@ Result<std::vector<GcItem>> collect_garbage(const std::string& state_dir, const 
     if (store) {
         TRY(collection.take_receipts(*store));
     }
-    TRY(collection.take_records());
+    collection.take_all_records();
     if (store) {
         collection.take_all_segments();
     }

@@ -94,7 +94,7 @@ take_the_disk_away() {
     leave_behind c1
     layer_unmount c1
     umount /mnt/xfs
-    not_mounted="the disk $uuid is not mounted; mount it, or forget it with bulkhead gc --forget $uuid"
+    not_mounted="the disk $uuid is not mounted, or read-only; mount it for writing, or forget it with bulkhead gc --forget $uuid"
 }
 
 bring_it_back() { mount -t xfs -o prjquota /dev/ubdb /mnt/xfs; }

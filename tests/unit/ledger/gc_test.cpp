@@ -95,7 +95,8 @@ struct Fixture {
 };
 
 const std::string not_mounted =
-    "the disk no-such-uuid is not mounted; mount it, or forget it with bulkhead gc --forget no-such-uuid\n";
+    "the disk no-such-uuid is not mounted, or read-only; mount it for writing, or forget it with bulkhead gc --forget "
+    "no-such-uuid\n";
 
 } // namespace
 
@@ -221,6 +222,21 @@ TEST_CASE("gc: what is wrong with the segments keeps nothing else (root only)" *
     const auto text = fixture.gc();
     CHECK(text.starts_with("released receipt of web\nkept record of web: " + not_mounted + "failed segment of : "));
     CHECK(text.contains("is not root's alone to write"));
+}
+
+TEST_CASE("gc: what is wrong with the records keeps nothing else (root only)" * root_only) {
+    const Fixture fixture;
+    fixture.add_receipt(dead("web"));
+    const auto segments = fixture.directory.path("state/segments");
+    const auto records = fixture.directory.path("lib");
+    for (const auto& directory : {segments, records}) {
+        std::filesystem::create_directory(directory);
+        CHECK(::chmod(directory.c_str(), 0777) == 0);
+    }
+    const std::string why =
+        " is not root's alone to write; find out who changed it, then chown root and chmod go-w it\n";
+    CHECK(fixture.gc() ==
+          "released receipt of web\nfailed record of : " + records + why + "failed segment of : " + segments + why);
 }
 
 TEST_CASE("gc forgets no record of a living container, and says so where nothing names the disk (root only)" *

@@ -191,7 +191,7 @@ Result<void> log_in(const sys::LocalStream& bus) {
             return malformed();
         }
     }
-    if (line.starts_with("REJECTED")) {
+    if (line.starts_with("REJECTED") || line.starts_with("ERROR") || line.starts_with("DATA")) {
         return failed(EACCES, "the bus does not take root for root");
     }
     return line.starts_with("OK ") ? bus.send("BEGIN\r\n") : malformed();

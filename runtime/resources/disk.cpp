@@ -35,7 +35,7 @@ Error explain_claim(Error error, const Layer& layer) {
     return {.code = Code::system,
             .what = "the writable layer (" + layer.upper_path() +
                     ") has no project id that is its alone, and behind the shim's guard it gets no other; start the "
-                    "container once more"};
+                    "container once more (repquota -P tells who else has it)"};
 }
 
 bool has_component(std::string_view path, std::string_view component) {

@@ -104,7 +104,7 @@ Result<bool> try_claim(const Layer& layer, ProjectId id, const ProjectLabel& bef
     if (claimed && claimed->used_inodes.value == 1 && named && !*named) {
         return true;
     }
-    TRY(sys::set_project_label(layer.upper(), before));
+    TRY(in_context(layer.upper_path(), sys::set_project_label(layer.upper(), before)));
     TRY(claimed);
     TRY(named);
     return false;

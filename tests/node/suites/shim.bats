@@ -252,6 +252,34 @@ below_the_root() { # RUNTIME
 
 @test "a layer that lies at the root of its disk is refused in words" { with_runtimes below_the_root; }
 
+# The hook waits for it: between the shim and the hook.
+label_foreign() {
+    until [[ -e /run/hook-waits ]]; do sleep 0.1; done
+    xfs_io -c "chproj $(upper_id c1)" "$disk/foreign"
+    touch /run/labelled
+}
+
+id_of_another() { # RUNTIME
+    local hook=$installed_hook
+    rm -f /run/{hook-waits,labelled}
+    layer_make c1
+    mkdir "$disk/foreign"
+    mv "$hook" "$hook.real"
+    printf '%s\n' '#!/bin/sh' 'touch /run/hook-waits; until [ -e /run/labelled ]; do sleep 0.1; done' \
+        "exec $hook.real \"\$@\"" >"$hook"
+    chmod 755 "$hook"
+    shim_bundle "$1" c1 disk-size=10Mi
+    label_foreign 3>&- &
+    run start_again c1
+    mv "$hook.real" "$hook"
+    [[ $status != 0 ]]
+    expect_match 'the writable layer \(.*/upper\) has no project id that is its alone' "$(journal)"
+    rmdir "$disk/foreign"
+    expect_nothing_left
+}
+
+@test "an id that somebody else has by the time that the hook comes is refused" { with_runtimes id_of_another; }
+
 # --- podman ----------------------------------------------------------------------------------------------------------
 
 with_podman() { # RUNTIME

@@ -88,8 +88,10 @@ TEST_CASE("the deadline holds while there is always something to read") {
 }
 
 TEST_CASE("who is not let in, does not get an answer, or is hung up on") {
-    FakeBus closed({.login = "REJECTED EXTERNAL\r\n", .answer = {}});
-    CHECK(answer_to(closed) == "71 the bus does not take root for root");
+    for (const char* const login : {"REJECTED EXTERNAL\r\n", "ERROR\r\n", "DATA\r\n"}) {
+        FakeBus closed({.login = login, .answer = {}});
+        CHECK(answer_to(closed) == "71 the bus does not take root for root");
+    }
     for (const auto& login : {std::string(600, 'x'), "HTTP/1.1 400 Bad Request\r\n"s}) {
         FakeBus another({.login = login, .answer = {}});
         CHECK(answer_to(another) == "71 what answers does not speak D-Bus");

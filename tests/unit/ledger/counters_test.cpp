@@ -100,9 +100,9 @@ TEST_CASE("many at once: what they counted, but for what two did at the same mom
     }
     const auto counters = read_counters(fixture.state).value();
     CHECK(counters.starts <= processes * each);
-    CHECK(counters.starts >= each); // who is interrupted with the lock held loses the others' counts: no more is sure
+    CHECK(counters.starts > 0); // who is interrupted with the lock held loses the others' counts: no more is sure
     CHECK(counters.refusals.at(5).second <= processes * each);
-    CHECK(counters.refusals.at(5).second >= each);
+    CHECK(counters.refusals.at(5).second > 0);
 }
 
 TEST_CASE("nobody waits: a count while the file is locked is lost (root only)" * root_only) {

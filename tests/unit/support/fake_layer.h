@@ -98,7 +98,7 @@ public:
 
 private:
     Result<void> answer() {
-        return answers_left < 0 || answers_left-- > 0 ? Result<void>{} : fail(Code::system, "the book is lost");
+        return answers_left < 0 || answers_left-- > 0 ? Result<void>{} : fail(Code::internal, "the book is lost");
     }
 };
 

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <doctest/doctest.h>
+#include <filesystem>
 #include <functional>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -37,6 +38,10 @@ std::uint64_t own_start_time() {
         words >> word;
     }
     return std::stoull(word);
+}
+
+bool has_kernel_threads() {
+    return std::filesystem::exists("/proc/2/comm") && test::read_file("/proc/2/comm") == "kthreadd\n";
 }
 
 pid_t gone_pid() {
@@ -285,8 +290,14 @@ TEST_CASE("filters are counted") {
           Process::open(::getpid())->seccomp_filters().value() + 1);
 }
 
+TEST_CASE("a thread of the kernel is told from a process (where /proc shows the kernel's, as in the node)" *
+          doctest::skip(!has_kernel_threads())) {
+    CHECK(Process::open(2)->is_of_kernel());
+}
+
 TEST_CASE("the number of a thread is told from that of a process") {
     CHECK(!Process::open(::getpid())->is_thread());
+    CHECK(!Process::open(::getpid())->is_of_kernel());
     std::thread thread([] { CHECK(Process::open(::gettid())->is_thread()); });
     thread.join();
 }

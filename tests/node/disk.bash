@@ -7,7 +7,7 @@
 #   on xfs|ext4                      for the functions below; sets disk, and full: what a write past the limit says
 #   on_each_disk CMD...              on XFS with runc, then on ext4 with crun; without $MATRIX (tests/run --all sets it)
 #                                    on one of them, test by test in turn, as every start takes a second here
-#   with_each CMD...                 on both with either runtime
+#   with_each CMD...                 on XFS with runc and on ext4 with crun; with $MATRIX the other way round, too
 #   layer_make NAME                  an overlay of its own, mounted, on $disk/layers/NAME/{upper,work,merged}
 #   layer_mount NAME  layer_unmount NAME      (layer_mount NAME busybox is quicker)
 #   bundle NAME [KEY=VALUE...]       a bundle of that layer that asks for io.bulkhead.KEY=VALUE

@@ -7,7 +7,6 @@
 #   escape_tar FILE          a root file system: busybox, and /escape
 #   seccomp_profiles         /run/seccomp-allow.json and -deny.json: by default all is allowed but a call or two, and
 #                            nothing but what is listed, which is what the escape tries as well
-#   matrix                   whether that is done, too, which only `tests/run --all` does
 #   shim_bundle RUNTIME NAME [KEY=VALUE...]   a bundle without a hook, and $RUNTIME is the shim in front of RUNTIME
 #   shim_start RUNTIME NAME [KEY=VALUE...]    run it
 #   with_runtimes CMD...     CMD runc and CMD crun; without $MATRIX one of them, test by test in turn

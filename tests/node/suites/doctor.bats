@@ -180,7 +180,7 @@ no_containers() { podman rm --force --all --time 0 >/dev/null 3>&-; }
 }
 
 @test "containers that run, and of which something else is not as it should be" {
-    matrix_only
+    matrix_only "four more findings of the same kind, half a minute"
     local receipt limit=(--annotation io.bulkhead.disk-size=10Mi)
     start escapable --runtime /usr/bin/crun "${limit[@]}"
     expect_warning node.live-disk podman
@@ -225,7 +225,7 @@ no_containers() { podman rm --force --all --time 0 >/dev/null 3>&-; }
 }
 
 @test "a throw-away container, where something is missing" {
-    matrix_only
+    matrix_only "the first one found what is missing; half a minute for the rest"
     sed -i "s|^crun = .*|crun = [\"/usr/bin/crun\"]|" "$conf"
     expect_match 'podman.run-guard warning: the container took its disk limit off, and wrote 16777216' "$(ran podman)"
     json_edit "$hook_file" '.stages = ["createRuntime"]'

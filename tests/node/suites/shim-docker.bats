@@ -157,7 +157,7 @@ escape_under() { # PROFILE USER...
 }
 
 @test "escape: as root and as another, in the first process and in a session, under each kind of profile" {
-    matrix_only
+    matrix_only "the one before does it for one of them"
     ask disk-size=20Mi
     under_profiles escape_under
     expect_nothing_left

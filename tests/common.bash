@@ -5,7 +5,6 @@
 #
 #   skip_because REASON         this cannot be tested here
 #   matrix                      true in the whole matrix (tests/run --all, which sets MATRIX)
-#   matrix_only WHY             this test is one of the matrix alone
 #   expect_eq WANT GOT [WHAT]   expect_match REGEX TEXT [WHAT]   expect_empty TEXT [WHAT]
 #   wait_until SECONDS CMD...   until CMD succeeds, at most so long
 #   process_is_gone PID         or dead and not yet fetched by its parent
@@ -14,7 +13,6 @@
 skip_because() { skip "$*"; }
 
 matrix() { [[ -n ${MATRIX:-} ]]; }
-matrix_only() { matrix || skip "one of the matrix (--all): $*"; }
 
 complain() { # LINE...
     printf '%s\n' "$@" >&2

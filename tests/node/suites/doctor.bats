@@ -179,8 +179,9 @@ no_containers() { podman rm --force --all --time 0 >/dev/null 3>&-; }
     no_containers
 }
 
+# Of the matrix: four more findings, half a minute.
+# bats test_tags=matrix
 @test "containers that run, and of which something else is not as it should be" {
-    matrix_only "four more findings of the same kind, half a minute"
     local receipt limit=(--annotation io.bulkhead.disk-size=10Mi)
     start escapable --runtime /usr/bin/crun "${limit[@]}"
     expect_warning node.live-disk podman
@@ -224,8 +225,9 @@ no_containers() { podman rm --force --all --time 0 >/dev/null 3>&-; }
     expect_match 'podman.run-disk failed: the container asked for 8388608 and wrote 16777216' "$output"
 }
 
+# Of the matrix: four more throw-away containers, half a minute.
+# bats test_tags=matrix
 @test "a throw-away container, where something is missing" {
-    matrix_only "the first one found what is missing; half a minute for the rest"
     sed -i "s|^crun = .*|crun = [\"/usr/bin/crun\"]|" "$conf"
     expect_match 'podman.run-guard warning: the container took its disk limit off, and wrote 16777216' "$(ran podman)"
     json_edit "$hook_file" '.stages = ["createRuntime"]'

@@ -121,8 +121,9 @@ expect_near() { # WANT GOT WHAT
 }
 
 # Where crun has put them on the leaf alone (1.8), as where they are on the scope as well.
+# Of the matrix: what of it is new after the integration tests is podman.
+# bats test_tags=matrix
 @test "podman's own limits are those that hold, whichever cgroup they are on" {
-    matrix_only "what of it is new after the integration tests is podman, some seconds"
     hook_install
     container_start web --memory 100m --pids-limit 33 --annotation io.bulkhead.shm-size=16Mi -- \
         sh -c 'sleep 1000 & sleep 1000'
@@ -136,8 +137,9 @@ expect_near() { # WANT GOT WHAT
 }
 
 # A unit with mounts of its own sees neither the segments nor the layers that came later.
+# Of the matrix: the integration tests do it in a mount namespace of their own.
+# bats test_tags=matrix
 @test "from a unit with mounts of its own all the same" {
-    matrix_only "the integration tests do it in a mount namespace of their own"
     layer_make c1
     shim_start runc c1 disk-size=20Mi 'segment.x=path=/mnt/x size=8Mi'
     inside c1 dd if=/dev/zero of=/mnt/x/zeroes bs=1M count=2 2>/dev/null

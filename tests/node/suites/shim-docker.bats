@@ -156,8 +156,9 @@ escape_under() { # PROFILE USER...
     docker rm --force c1 >/dev/null
 }
 
+# Of the matrix: the one before does it for one of them.
+# bats test_tags=matrix
 @test "escape: as root and as another, in the first process and in a session, under each kind of profile" {
-    matrix_only "the one before does it for one of them"
     ask disk-size=20Mi
     under_profiles escape_under
     expect_nothing_left

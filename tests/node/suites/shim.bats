@@ -272,7 +272,8 @@ id_of_another() { # RUNTIME
     label_foreign 3>&- &
     run start_again c1
     mv "$hook.real" "$hook"
-    [[ $status != 0 ]]
+    expect_eq 1 "$status"
+    expect_match "(exit status |exit code: |status: )71\\b" "$output"
     expect_match 'the writable layer \(.*/upper\) has no project id that is its alone' "$(journal)"
     rmdir "$disk/foreign"
     expect_nothing_left
